@@ -1,0 +1,47 @@
+"""Fixtures for every suite: a real PostgreSQL for the run, a fresh database for each test that asks."""
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from node.embedded.postgres import Postgres
+
+
+def free_port() -> int:
+    """A port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run. Not durable across a power cut, which no test here simulates on it."""
+    folder = Path(tempfile.mkdtemp(prefix="tongxin-test-"))
+    folder.chmod(0o711)
+    server = Postgres(folder / "pg", free_port(), settings={"max_connections": "200"})
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def database(postgres: Postgres) -> AsyncIterator[str]:
+    """The DSN of a fresh, empty database."""
+    name = f"t{os.getpid()}_{secrets.token_hex(4)}"
+    admin = await asyncpg.connect(postgres.dsn())
+    try:
+        await admin.execute(f'create database "{name}"')
+        yield postgres.dsn(name)
+        await admin.execute(f'drop database "{name}" with (force)')
+    finally:
+        await admin.close()

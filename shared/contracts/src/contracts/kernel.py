@@ -1,0 +1,225 @@
+"""What every published event is made of: the `Event` base, sealed fields and the catalogue of event types.
+
+Pure: pydantic only, no I/O. Events evolve additively; a breaking change is a new version with an upcaster
+(DESIGN 3). The bytes they become are described in docs/decisions/0001-record-format.md.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+PersonId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""A person, at random: 128 bits in lower-case hex. Given out by the vault, never derived from anything personal."""
+
+OrgCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{2,18}(\.[0-9A-Z]{1,18}){0,4}$")]
+"""An organisation: its GB/T 2260 or NBS division code, with dotted parts for the unions below a division."""
+
+_TYPE = re.compile(r"^[a-z]+\.[A-Z][A-Za-z0-9]*$")
+
+
+class Ciphertext(BaseModel):
+    """A sealed value as it stands in the record. All four are unpadded base64url."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")]
+    nonce: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16}$")]
+    ciphertext: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=60_000)]
+    commitment: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Stands where a value stood whose key was destroyed on purpose (a tombstone says so)."""
+
+
+ERASED = Erased()
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """Whose key seals a field: the event's fields that name the subjects, and the purpose the key serves.
+
+    One subject: the key of (subject, purpose). Several: a key of this record alone, destroyed when any of them is erased.
+    """
+
+    subjects: tuple[str, ...]
+    purpose: str
+
+    def __init__(self, *subjects: str, purpose: str) -> None:
+        if not subjects:
+            raise TypeError("a sealed field names at least one subject")
+        object.__setattr__(self, "subjects", subjects)
+        object.__setattr__(self, "purpose", purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """Marks a field as sealed under its event's own subject and purpose unless an `Under` says otherwise."""
+
+
+T = TypeVar("T")
+
+Personal = Annotated[T | Ciphertext | Erased, _Seal()]
+"""A value about a person: clear while deciding, sealed in the record, `Erased` when its key is gone on purpose."""
+
+Sealed = Annotated[T | Ciphertext | Erased, _Seal()]
+"""Confidential content of a case or a body: the same, named for what it protects."""
+
+
+class Event(BaseModel):
+    """A past fact. Subclasses say `type`, `version` and, where they have sealed fields, `subject` and `purpose`.
+
+    class MemberSuspended(Event, type="membership.MemberSuspended", version=1, subject="member", purpose="membership"): ...
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", arbitrary_types_allowed=True, defer_build=False)
+
+    TYPE: ClassVar[str] = ""
+    """The stored type, with its version: `membership.MemberSuspended.v1`. Never a class path."""
+
+    SEALED: ClassVar[Mapping[str, Under]] = MappingProxyType({})
+    """The sealed fields, by name."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The class arguments are read below, once pydantic knows the fields.
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls, *, type: str | None = None, version: int = 1, subject: str | None = None, purpose: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if type is None:
+            raise TypeError(f"{cls.__name__} needs a type, as in type='membership.MemberAdmitted'")
+        if not _TYPE.match(type) or version < 1:
+            raise TypeError(f"{type!r} v{version} is not a stored event type: service.PastFact and a version from 1")
+        cls.TYPE = f"{type}.v{version}"
+        cls.SEALED = MappingProxyType(dict(_sealed_fields(cls, subject, purpose)))
+
+
+def _sealed_fields(cls: type[Event], subject: str | None, purpose: str | None) -> Iterator[tuple[str, Under]]:
+    for name, field in cls.model_fields.items():
+        marks = list(field.metadata)
+        if not any(isinstance(mark, _Seal) for mark in marks):
+            # An optional sealed field (`Personal[str] | None`) carries its mark one level down.
+            hint = get_type_hints(cls, include_extras=True).get(name)
+            marks = [mark for arm in get_args(hint) for mark in getattr(arm, "__metadata__", ())]
+            if not any(isinstance(mark, _Seal) for mark in marks):
+                continue
+        under = next((mark for mark in (*field.metadata, *marks) if isinstance(mark, Under)), None)
+        if under is None:
+            if subject is None or purpose is None:
+                raise TypeError(f"{cls.__name__}.{name} is sealed: name its subject and purpose on the class or with Under(...)")
+            under = Under(subject, purpose=purpose)
+        for named in under.subjects:
+            if named not in cls.model_fields:
+                raise TypeError(f"{cls.__name__}.{name} is sealed under {named!r}, which is not a field of the event")
+        yield name, under
+
+
+class EventTypeUnknown(LookupError):
+    """A history holds an event type, or a version of one, that this program does not know. Consumers stop on it."""
+
+    def __init__(self, type: str) -> None:
+        super().__init__(f"unknown event type {type}")
+        self.type = type
+
+
+class Catalogue:
+    """The event types that a program knows, by stored type, with the upcasters from older versions.
+
+    Built once in a composition root from the contract modules; nothing registers itself at import.
+    """
+
+    def __init__(self, *events: type[Event], upcasters: Mapping[str, Callable[[dict[str, Any]], Event]] | None = None) -> None:
+        self._by_type: dict[str, type[Event]] = {}
+        for event in events:
+            if event.TYPE in self._by_type:
+                raise ValueError(f"two classes are stored as {event.TYPE}")
+            self._by_type[event.TYPE] = event
+        self._upcasters = dict(upcasters or {})
+
+    @classmethod
+    def of(cls, *modules: Any, upcasters: Mapping[str, Callable[[dict[str, Any]], Event]] | None = None) -> "Catalogue":
+        """Every event class that the modules define themselves."""
+        found = [
+            thing
+            for module in modules
+            for thing in vars(module).values()
+            if isinstance(thing, type) and issubclass(thing, Event) and thing.TYPE and thing.__module__ == module.__name__
+        ]
+        return cls(*found, upcasters=upcasters)
+
+    def __iter__(self) -> Iterator[type[Event]]:
+        return iter(self._by_type.values())
+
+    def __contains__(self, type: str) -> bool:
+        return type in self._by_type or type in self._upcasters
+
+    def load(self, type: str, data: dict[str, Any]) -> Event:
+        """The event of a stored type from its `data`. Raises EventTypeUnknown; pydantic.ValidationError where the data does not fit."""
+        upcast = self._upcasters.get(type)
+        if upcast is not None:
+            return upcast(data)
+        found = self._by_type.get(type)
+        if found is None:
+            raise EventTypeUnknown(type)
+        return found.model_validate(data)
+
+
+# ------------------------------------------------------------------ who may act: the language every service follows
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPlaced:
+    """A unit of the hierarchy stands below `parent` (None at the top) from `since` on."""
+
+    unit: str
+    parent: str | None
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class UnitEnded:
+    """A unit was dissolved; `successor`, where there is one, answers for it from then on."""
+
+    unit: str
+    successor: str | None
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """`principal` may act in `role` for `unit` and all below it, from `valid_from` until `valid_until` (exclusive; None: open)."""
+
+    grant: str
+    principal: str
+    unit: str
+    role: str
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A grant ends on `valid_until` (exclusive)."""
+
+    grant: str
+    valid_until: date
+
+
+AuthorityChange = UnitPlaced | UnitEnded | Granted | Revoked
+"""What an event changes in who may act for what. Contract modules say it with a pure `authority_changes(event)`."""
+
+
+def utc(moment: datetime) -> datetime:
+    """The moment itself; raises ValueError where it carries no zone, because every stored time is UTC."""
+    if moment.tzinfo is None:
+        raise ValueError("a stored time carries its zone")
+    return moment

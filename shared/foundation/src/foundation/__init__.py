@@ -1,0 +1,1 @@
+"""What every Tongxin service stands on: event store, commands, projections, relay, reactions, vault, HTTP. No union words."""

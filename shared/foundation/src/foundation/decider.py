@@ -1,0 +1,132 @@
+"""Deciders: the pure heart of every aggregate, and given/when/then to test it (DESIGN 4)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any, Generic, TypeVar
+
+from contracts.kernel import Event
+
+S = TypeVar("S")
+C = TypeVar("C")
+
+
+class Refusal(Exception):
+    """A rule says no. Subclasses are named by the broken rule and carry a sentence in the caller's words.
+
+    `status` is the HTTP status of the answer: 409 where the facts stand against it, 404 where the thing does not exist, 403 where the
+    caller may not, 422 where the request itself cannot be meant. `TYPE` (kebab-case, stable for ever) ends the problem's type URI.
+    Arguments after the sentence become members of the problem document; never personal data.
+    """
+
+    status: int = 409
+    TYPE: str = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.__dict__.get("TYPE"):
+            cls.TYPE = "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("-")
+
+    def __init__(self, detail: str, **members: Any) -> None:
+        super().__init__(detail)
+        self.detail, self.members = detail, members
+
+
+@dataclass(frozen=True, slots=True)
+class Decider(Generic[S, C]):
+    """One kind of stream: `category-id`, its first state, the rule and the fold.
+
+    `decide(command, state, now)` returns the events, `[]` for what is already so, or raises a Refusal; `evolve` never raises.
+    Set `opens` to say which commands usually open a new stream: they are decided on the first state without a read, and decided again
+    on the stream's events if it has any.
+    """
+
+    category: str
+    initial: S
+    decide: Callable[[C, S, datetime], Sequence[Event]]
+    evolve: Callable[[S, Event], S]
+    opens: Callable[[C], bool] = lambda _: False
+
+    def stream(self, id: str) -> str:
+        """The stream of one aggregate."""
+        return f"{self.category}-{id}"
+
+    def fold(self, events: Sequence[Event], state: S | None = None) -> S:
+        """The state after the events."""
+        return reduce(self.evolve, events, self.initial if state is None else state)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stream that a joint rule reads and may write."""
+
+    decider: Decider[Any, Any]
+    id: str
+
+    @property
+    def stream(self) -> str:
+        return self.decider.stream(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class JointDecider(Generic[C]):
+    """A rule over several streams, appended all or nothing; a part without events is still checked for its version.
+
+    `parts(command)` names the streams; `decide(command, states, now)` gets their states in that order and returns events per part,
+    in the same order.
+    """
+
+    parts: Callable[[C], Sequence[Part]]
+    decide: Callable[[C, Sequence[Any], datetime], Sequence[Sequence[Event]]]
+
+
+# ---------------------------------------------------------------------------------------------- given / when / then
+
+NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+"""The moment that specifications stand at unless they say another: Monday noon in Shanghai."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Generic[S, C]):
+    """A decider and what has happened so far."""
+
+    decider: Decider[S, C]
+    events: tuple[Event, ...]
+
+    def when(self, command: C, *, now: datetime = NOON) -> "Outcome":
+        """Decide a command on that history."""
+        try:
+            return Outcome(tuple(self.decider.decide(command, self.decider.fold(self.events), now)), None)
+        except Refusal as refusal:
+            return Outcome((), refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it; the `then…` methods assert."""
+
+    events: tuple[Event, ...]
+    refusal: Refusal | None
+
+    def then(self, *expected: Event) -> None:
+        """Exactly these events."""
+        if self.refusal is not None:
+            raise AssertionError(f"refused: {self.refusal!r}") from self.refusal
+        if self.events != expected:
+            raise AssertionError(f"expected {expected}\n     got {self.events}")
+
+    def then_nothing(self) -> None:
+        """Already so: no event and no refusal."""
+        self.then()
+
+    def rejects(self, refusal: type[Refusal]) -> Refusal:
+        """Refused by this rule."""
+        if not isinstance(self.refusal, refusal):
+            raise AssertionError(f"expected {refusal.__name__}, got {self.refusal!r} and events {self.events}")
+        return self.refusal
+
+
+def given(decider: Decider[S, C], *events: Event) -> Given[S, C]:
+    """Start a specification: `given(MEMBER, admitted).when(Suspend(...)).then(MemberSuspended(...))`."""
+    return Given(decider, events)

@@ -1,0 +1,109 @@
+"""The record: the exact bytes of an event, written once and never re-serialised (docs/decisions/0001-record-format.md).
+
+The same bytes are the Merkle leaf, the Kafka value and what an auditor downloads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+RECORD_BYTES_MAX = 60_000
+"""A record's size at the most; tile entries carry 16-bit lengths (C2SP tlog-tiles), documents stay outside by digest."""
+
+
+class RecordTooLarge(ValueError):
+    """An event's record is over RECORD_BYTES_MAX bytes."""
+
+    def __init__(self, type: str, size: int) -> None:
+        super().__init__(f"{type} would take {size:,} bytes; a record has at most {RECORD_BYTES_MAX:,}: keep documents outside, by digest")
+        self.type, self.size = type, size
+
+
+class RecordMalformed(ValueError):
+    """Bytes that should be a record are not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A record's CloudEvents 1.0 attributes and its `data`, sealed fields still sealed."""
+
+    id: str
+    source: str
+    type: str
+    stream: str
+    time: datetime
+    version: int
+    correlation: str
+    causation: str | None
+    actor: str
+    org: str | None
+    data: dict[str, Any]
+
+
+def leaf_hash(record: bytes) -> bytes:
+    """RFC 6962 leaf hash: SHA-256(0x00 ‖ record)."""
+    return sha256(b"\x00" + record).digest()
+
+
+def encode(
+    *,
+    id: str,
+    source: str,
+    type: str,
+    stream: str,
+    time: datetime,
+    version: int,
+    correlation: str,
+    causation: str | None,
+    actor: str,
+    org: str | None,
+    data: Mapping[str, Any],
+) -> bytes:
+    """The record of one event: UTF-8 JSON, attributes in this order, absent ones left out. Raises RecordTooLarge."""
+    attributes: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": id,
+        "source": source,
+        "type": type,
+        "subject": stream,
+        "time": time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "datacontenttype": "application/json",
+        "dataschema": "urn:tongxin:event:" + type,
+        "streamversion": version,
+        "correlationid": correlation,
+    }
+    if causation is not None:
+        attributes["causationid"] = causation
+    attributes["actor"] = actor
+    if org is not None:
+        attributes["org"] = org
+    attributes["data"] = data
+    record = orjson.dumps(attributes)
+    if len(record) > RECORD_BYTES_MAX:
+        raise RecordTooLarge(type, len(record))
+    return record
+
+
+def decode(record: bytes) -> Envelope:
+    """The envelope of a record. Raises RecordMalformed where an attribute is missing or of the wrong kind."""
+    try:
+        attributes = orjson.loads(record)
+        return Envelope(
+            id=attributes["id"],
+            source=attributes["source"],
+            type=attributes["type"],
+            stream=attributes["subject"],
+            time=datetime.fromisoformat(attributes["time"]),
+            version=attributes["streamversion"],
+            correlation=attributes["correlationid"],
+            causation=attributes.get("causationid"),
+            actor=attributes["actor"],
+            org=attributes.get("org"),
+            data=attributes["data"],
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise RecordMalformed(f"not a record: {error!r:.200}") from error

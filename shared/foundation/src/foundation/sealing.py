@@ -1,0 +1,81 @@
+"""Sealing one value under one key, and opening it again (DESIGN 3; formats in docs/decisions/0001-record-format.md).
+
+Pure: keys and randomness come in from outside. AES-256-GCM (NIST SP 800-38D); the commitment is an HMAC-SHA-256 whose salt lies
+inside the ciphertext, so one field can be opened to a third party without giving its key away.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from hmac import compare_digest
+from hmac import digest as hmac_digest
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+SALT_BYTES = 16
+PADDING_BYTES = 16
+"""Values are padded to a multiple of this, so that a ciphertext's length says little about a name's."""
+
+
+class SealBroken(ValueError):
+    """A sealed value does not open under its key, or opens to something its commitment does not hold."""
+
+
+def b64(raw: bytes) -> str:
+    """Unpadded base64url (RFC 4648, 5)."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def unb64(text: str) -> bytes:
+    """The bytes of unpadded base64url. Raises ValueError."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _framed(*parts: str) -> bytes:
+    # Length-prefixed, so that no two lists of parts give the same bytes.
+    raw = [part.encode() for part in parts]
+    return b"".join(len(part).to_bytes(2, "big") + part for part in raw)
+
+
+def commitment(salt: bytes, type: str, path: str, value: bytes) -> bytes:
+    """HMAC-SHA-256(salt, framed(type, path) ‖ value), where value is its JSON bytes."""
+    return hmac_digest(salt, _framed(type, path) + value, "sha256")
+
+
+def seal(*, key: AESGCM, kid: str, event: str, stream: str, type: str, path: str, value: Any, random: bytes) -> dict[str, str]:
+    """The sealed form of one JSON value; `random` is NONCE_BYTES + SALT_BYTES fresh random bytes."""
+    nonce, salt = random[:NONCE_BYTES], random[NONCE_BYTES:]
+    raw = orjson.dumps(value)
+    padded = raw + b"\x80" + b"\x00" * (-(len(raw) + 1) % PADDING_BYTES)
+    return {
+        "kid": kid,
+        "nonce": b64(nonce),
+        "ciphertext": b64(key.encrypt(nonce, salt + padded, _framed(event, stream, type, path, kid))),
+        "commitment": b64(commitment(salt, type, path, raw)),
+    }
+
+
+def open_with_salt(*, key: AESGCM, sealed: Mapping[str, str], event: str, stream: str, type: str, path: str) -> tuple[Any, bytes]:
+    """The value and its salt, which together prove the commitment to somebody without the key. Raises SealBroken."""
+    try:
+        plain = key.decrypt(unb64(sealed["nonce"]), unb64(sealed["ciphertext"]), _framed(event, stream, type, path, sealed["kid"]))
+        salt, raw = plain[:SALT_BYTES], plain[SALT_BYTES:].rstrip(b"\x00")
+        if not raw.endswith(b"\x80"):
+            raise SealBroken(f"{path} of event {event}: bad padding")
+        raw = raw[:-1]
+        if not compare_digest(commitment(salt, type, path, raw), unb64(sealed["commitment"])):
+            raise SealBroken(f"{path} of event {event}: its commitment is of another value")
+        return orjson.loads(raw), salt
+    except InvalidTag:
+        raise SealBroken(f"{path} of event {event} does not open: another key, or moved from another record") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise SealBroken(f"{path} of event {event} is not a sealed value: {error}") from error
+
+
+def open_sealed(*, key: AESGCM, sealed: Mapping[str, str], event: str, stream: str, type: str, path: str) -> Any:
+    """The value that `seal` was given. Raises SealBroken."""
+    return open_with_salt(key=key, sealed=sealed, event=event, stream=stream, type=type, path=path)[0]

@@ -1,0 +1,162 @@
+"""The event store as a port, with the types that requests and answers are made of."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to append: its stored type and the record's exact bytes."""
+
+    type: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event at rest. `position` counts from 0 over the history, `version` from 1 within the stream."""
+
+    position: int
+    stream: str
+    version: int
+    type: str
+    record: bytes
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAppend:
+    """Events for one stream that has exactly `expected` events now. No events: only the version is checked (a rule read this stream)."""
+
+    stream: str
+    expected: int
+    events: tuple[NewEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandKey:
+    """What is remembered of a command: its id, the keyed hash of its request and the answer to give again."""
+
+    id: UUID
+    request_hmac: bytes
+    result: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AppendRequest:
+    """One command's appends, all or nothing. `decided_on` is the newest request of the same process whose events it was decided on:
+    if that one does not come to be, neither does this one."""
+
+    streams: tuple[StreamAppend, ...]
+    command: CommandKey | None = None
+    decided_on: "AppendRequest | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Durable. `position` is the last position of the request's events (the store's last one where it had none)."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """This command id was accepted before, with the same request: the remembered answer and the position it reached."""
+
+    result: bytes
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """This command id was accepted before with another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A stream is not at the expected version: its events after that version, oldest first (none where the expectation was too high,
+    or where the request this one was decided on did not come to be)."""
+
+    stream: str
+    expected: int
+    newer: tuple[Recorded, ...]
+
+
+Outcome = Appended | Repeated | KeyReused | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a history stands: epoch (from 0), last position (-1 when empty) and that position's leaf hash (32 zero bytes when empty)."""
+
+    epoch: int
+    position: int
+    leaf: bytes
+
+
+NO_LEAF = bytes(32)
+"""Stands for the leaf before the first."""
+
+
+class StoreUnavailable(Exception):
+    """The history cannot be reached or written now; nothing was half-written. Callers may try again."""
+
+
+class StoreFull(StoreUnavailable):
+    """The disk is full: commands are refused until there is room; nothing was half-written."""
+
+
+class WritesRefused(Exception):
+    """The rollback guard holds writes back: somebody has seen more of this history than it holds (DESIGN 3)."""
+
+    def __init__(self, ours: int, seen: int, by: str) -> None:
+        super().__init__(
+            f"this history ends at position {ours}, but {by} has seen {seen}: restore the records after {ours} or declare a new epoch"
+        )
+        self.ours, self.seen, self.by = ours, seen, by
+
+
+class Reader(Protocol):
+    """Reads a history: one's own from its store, another service's over HTTP."""
+
+    async def head(self) -> Head:
+        """Where the history stands."""
+        ...
+
+    async def leaf_at(self, position: int) -> bytes | None:
+        """The leaf hash at a position; None beyond the end."""
+        ...
+
+    async def read(self, after: int, *, limit: int = 1_000, upto: int | None = None) -> Sequence[Recorded]:
+        """Events at positions after < p ≤ upto, in order, at most `limit`; `after=-1` from the start."""
+        ...
+
+
+class EventStore(Reader, Protocol):
+    """The whole port. One contract suite covers every adapter."""
+
+    async def append(self, requests: Sequence[AppendRequest]) -> Sequence[Outcome]:
+        """One durable transaction over all requests, one outcome each, in order. Positions are given gaplessly in commit order.
+
+        Raises StoreUnavailable (nothing written, or unknown: resubmit with the same command ids) and WritesRefused.
+        """
+        ...
+
+    async def read_stream(self, stream: str, *, after: int = 0) -> Sequence[Recorded]:
+        """A stream's events with version > after, oldest first; empty where there are none."""
+        ...
+
+    async def read_streams(self, streams: Sequence[str]) -> dict[str, Sequence[Recorded]]:
+        """Several whole streams in one round trip; every asked stream is a key."""
+        ...
+
+    async def remembered(self, id: UUID) -> CommandKey | None:
+        """What is remembered of an accepted command."""
+        ...
+
+    def subscribe(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+        """Every event after a position, in order, without gaps or repeats, as batches: pushed after commit, read from the table where
+        a push was missed. Ends when closed."""
+        ...

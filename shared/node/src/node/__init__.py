@@ -1,0 +1,1 @@
+"""The `tongxin` command and the embedded runtime of a node."""
