@@ -46,12 +46,12 @@ class CommandKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AppendRequest:
-    """One command's appends, all or nothing. `decided_on` is the newest request of the same process whose events it was decided on:
-    if that one does not come to be, neither does this one."""
+    """One command's appends, all or nothing. `decided_on` names the requests of the same process, still under way, whose events it was
+    decided on (the newest per stream): if one of them does not come to be, neither does this one."""
 
     streams: tuple[StreamAppend, ...]
     command: CommandKey | None = None
-    decided_on: "AppendRequest | None" = None
+    decided_on: "tuple[AppendRequest, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,15 @@ class Appended:
 class Repeated:
     """This command id was accepted before, with the same request: the remembered answer and the position it reached."""
 
+    result: bytes
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An accepted command: the keyed hash of its request, its answer, and the position it reached."""
+
+    request_hmac: bytes
     result: bytes
     position: int
 
@@ -152,8 +161,8 @@ class EventStore(Reader, Protocol):
         """Several whole streams in one round trip; every asked stream is a key."""
         ...
 
-    async def remembered(self, id: UUID) -> CommandKey | None:
-        """What is remembered of an accepted command."""
+    async def remembered(self, ids: Sequence[UUID]) -> dict[UUID, Remembered]:
+        """What is remembered of these commands, in one round trip; only the accepted ones are keys."""
         ...
 
     def subscribe(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
