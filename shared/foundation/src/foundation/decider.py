@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, Generic, TypeVar
 
-from contracts.kernel import Event
+from contracts.kernel import Ciphertext, Event
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -87,6 +87,14 @@ NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 """The moment that specifications stand at unless they say another: Monday noon in Shanghai."""
 
 
+HIDDEN = Ciphertext(kid="A" * 22, nonce="A" * 16, ciphertext="A" * 43, commitment="A" * 43)
+
+
+def as_stored(event: Event) -> Event:
+    """The event as its record shows it: every sealed field a ciphertext."""
+    return event.model_copy(update={name: HIDDEN for name in event.SEALED if getattr(event, name) is not None})
+
+
 @dataclass(frozen=True, slots=True)
 class Given(Generic[S, C]):
     """A decider and what has happened so far."""
@@ -95,7 +103,9 @@ class Given(Generic[S, C]):
     events: tuple[Event, ...]
 
     def when(self, command: C, *, now: datetime = NOON) -> "Outcome":
-        """Decide a command on that history."""
+        """Decide a command on that history. Fails where the state keeps a sealed value: the store has only its ciphertext."""
+        if self.decider.fold(self.events) != self.decider.fold([as_stored(event) for event in self.events]):
+            raise AssertionError(f"the state of {self.decider.category} depends on a sealed field, which a stored event does not show")
         try:
             return Outcome(tuple(self.decider.decide(command, self.decider.fold(self.events), now)), None)
         except Refusal as refusal:

@@ -44,10 +44,12 @@ class CommandKey:
     result: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class AppendRequest:
     """One command's appends, all or nothing. `decided_on` names the requests of the same process, still under way, whose events it was
-    decided on (the newest per stream): if one of them does not come to be, neither does this one."""
+    decided on (the newest per stream): if one of them does not come to be, neither does this one. It is emptied once this one is
+    answered, so that a chain holds no history in memory.
+    """
 
     streams: tuple[StreamAppend, ...]
     command: CommandKey | None = None
@@ -159,6 +161,10 @@ class EventStore(Reader, Protocol):
 
     async def read_streams(self, streams: Sequence[str]) -> dict[str, Sequence[Recorded]]:
         """Several whole streams in one round trip; every asked stream is a key."""
+        ...
+
+    async def versions(self, streams: Sequence[str]) -> dict[str, int]:
+        """How many events each stream has now (0: none), in one round trip; every asked stream is a key."""
         ...
 
     async def remembered(self, ids: Sequence[UUID]) -> dict[UUID, Remembered]:
