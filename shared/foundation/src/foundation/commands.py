@@ -7,10 +7,11 @@ batches are still on the way, and no lock is needed; the store's version check i
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hmac import compare_digest
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -134,6 +135,19 @@ class _Lane:
     tip_answer: "asyncio.Future[Outcome] | None" = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a command does to one of its streams."""
+
+    part: Part
+    lane: _Lane
+    events: tuple[Event, ...]
+
+
+def _is_durable(answer: "asyncio.Future[Outcome]") -> bool:
+    return not answer.cancelled() and answer.exception() is None and isinstance(answer.result(), Appended)
+
+
 _Decide = Callable[[Sequence[Any], datetime], Sequence[Sequence[Event]]]
 
 
@@ -205,7 +219,6 @@ class Handler:
     async def _run(
         self, parts: Sequence[Part], decide: _Decide, by: Actor, key: CommandRef | None, expected: int | None, *, opens: bool
     ) -> Accepted:
-        streams = [part.stream for part in parts]
         unread = opens
         loaded: dict[str, int] = {}
         for _ in range(ATTEMPTS_MAX):
@@ -213,68 +226,65 @@ class Handler:
                 loaded.update(await self._load(parts))
             # No await from here to submit: what is decided on is what is appended behind.
             lanes = [self._lane(part, unread=unread) for part in parts]
-            if any(lane is None for lane in lanes):
-                continue
-            known = [lane for lane in lanes if lane is not None]
             now = self._clock.now()
             try:
-                if expected is not None and known[0].version != expected:
-                    raise PreconditionFailed(streams[0], known[0].version)
-                decided = [list(events) for events in decide([lane.state for lane in known], now)]
+                if expected is not None and lanes[0].version != expected:
+                    raise PreconditionFailed(parts[0].stream, lanes[0].version)
+                decided = decide([lane.state for lane in lanes], now)
             except Refusal:
-                if unread or not await self._stands(streams, known, loaded):
+                if unread or not await self._stands(parts, lanes, loaded):
                     unread = False
                     continue
                 first = await self._first_answer(key)
                 if first is None:
                     raise
                 return first
-            if unread and not any(decided):
+            steps = [_Step(part, lane, tuple(events)) for part, lane, events in zip(parts, lanes, decided, strict=True)]
+            if unread and not any(step.events for step in steps):
                 unread = False
                 continue
-            batch = self._batch(streams, known, decided, now)
-            sealed = self._sealer.try_seal([to_seal for _, to_seal in batch])
+            batch = [ToSeal(event, str(uuid7(now)), step.part.stream) for step in steps for event in step.events]
+            sealed = self._sealer.try_seal(batch)
             if sealed is None:
-                await self._sealer.prepare([to_seal for _, to_seal in batch])
+                await self._sealer.prepare(batch)
                 continue
-            request = self._request(streams, known, decided, batch, sealed, by, key, now)
+            request = self._request(steps, zip(batch, sealed, strict=True), by, key, now)
+            version = lanes[0].version + len(steps[0].events)
             answer = self._writer.submit(request)
-            self._advance(parts, known, decided, request, answer)
-            outcome = await asyncio.shield(answer)
-            match outcome:
+            self._advance(steps, request, answer)
+            match await asyncio.shield(answer):
                 case Appended(position):
-                    return Accepted(streams[0], request.streams[0].expected + len(decided[0]), position)
+                    return Accepted(parts[0].stream, version, position)
                 case Repeated(result, position):
                     return self._remembered_answer(result, position)
                 case KeyReused():
                     raise IdempotencyKeyReused
                 case Conflict():
                     unread = False
-        raise Contended(streams)
+        raise Contended([part.stream for part in parts])
 
     # ------------------------------------------------------------------------------------------------ the lanes
 
-    def _lane(self, part: Part, *, unread: bool) -> _Lane | None:
+    def _lane(self, part: Part, *, unread: bool) -> _Lane:
         lane = self._lanes.get(part.stream)
         if lane is not None:
             self._lanes.move_to_end(part.stream)
             return lane
-        # Not read: decided as if the stream were new; kept only once something is submitted on it.
-        return _Lane(part.decider.initial, 0) if unread else None
+        if not unread:
+            raise Contended([part.stream])  # pushed out between its load and now: LANES_MAX streams moved in one round trip
+        # Not read: decided as if the stream were new, and kept only once something is submitted on it.
+        return _Lane(part.decider.initial, 0)
 
     async def _load(self, parts: Sequence[Part]) -> dict[str, int]:
+        """Bring the missing lanes in from the store; the versions of those this call brought."""
         missing = [part for part in parts if part.stream not in self._lanes]
-        if not missing:
-            return {}
-        found = await asyncio.gather(*(self._streams.get(part.stream) for part in missing))
         versions = {}
-        for part, recorded in zip(missing, found, strict=True):
-            events = [happened(one, self._catalogue).event for one in recorded or ()]
-            version = len(events)
+        for part, recorded in zip(missing, await asyncio.gather(*(self._streams.get(part.stream) for part in missing)), strict=True):
             if part.stream in self._lanes:
                 continue  # somebody else loaded it meanwhile, and may have moved it on
-            self._keep(part.stream, _Lane(part.decider.fold(events), version))
-            versions[part.stream] = version
+            events = [happened(one, self._catalogue).event for one in recorded or ()]
+            self._keep(part.stream, _Lane(part.decider.fold(events), len(events)))
+            versions[part.stream] = len(events)
         return versions
 
     def _keep(self, stream: str, lane: _Lane) -> None:
@@ -282,44 +292,39 @@ class Handler:
         while len(self._lanes) > LANES_MAX:
             self._lanes.popitem(last=False)
 
-    def _advance(
-        self,
-        parts: Sequence[Part],
-        lanes: Sequence[_Lane],
-        decided: Sequence[Sequence[Event]],
-        request: AppendRequest,
-        answer: "asyncio.Future[Outcome]",
-    ) -> None:
-        for part, lane, events in zip(parts, lanes, decided, strict=True):
-            lane.state = part.decider.fold(events, lane.state)
-            lane.version += len(events)
-            lane.tip, lane.tip_answer = request, answer
-            self._keep(part.stream, lane)
-        streams = [part.stream for part in parts]
-        answer.add_done_callback(lambda done: self._settle(streams, lanes, request, done))
+    def _advance(self, steps: Sequence[_Step], request: AppendRequest, answer: "asyncio.Future[Outcome]") -> None:
+        for step in steps:
+            step.lane.state = step.part.decider.fold(step.events, step.lane.state)
+            step.lane.version += len(step.events)
+            step.lane.tip, step.lane.tip_answer = request, answer
+            self._keep(step.part.stream, step.lane)
+        answer.add_done_callback(lambda done: self._settle(steps, request, done))
 
-    def _settle(self, streams: Sequence[str], lanes: Sequence[_Lane], request: AppendRequest, answer: "asyncio.Future[Outcome]") -> None:
+    def _settle(self, steps: Sequence[_Step], request: AppendRequest, answer: "asyncio.Future[Outcome]") -> None:
         request.decided_on = ()
-        outcome = None if answer.cancelled() or answer.exception() is not None else answer.result()
-        for stream, lane in zip(streams, lanes, strict=True):
-            if not isinstance(outcome, Appended) and self._lanes.get(stream) is lane:
-                del self._lanes[stream]
-            if lane.tip is request:
-                lane.tip = lane.tip_answer = None
+        durable = _is_durable(answer)
+        for step in steps:
+            if not durable and self._lanes.get(step.part.stream) is step.lane:
+                del self._lanes[step.part.stream]
+            if step.lane.tip is request:
+                step.lane.tip = step.lane.tip_answer = None
 
-    async def _stands(self, streams: Sequence[str], lanes: Sequence[_Lane], loaded: Mapping[str, int]) -> bool:
+    async def _stands(self, parts: Sequence[Part], lanes: Sequence[_Lane], loaded: Mapping[str, int]) -> bool:
         """Whether what a refusal was decided on is durable and current: no answer leaves before that."""
-        versions = [lane.version for lane in lanes]
-        for answer in [lane.tip_answer for lane in lanes if lane.tip_answer is not None]:
-            # Still on the way in this process: once it is durable, it was the newest of its stream.
-            try:
-                if not isinstance(await asyncio.shield(answer), Appended):
-                    return False
-            except Exception:  # noqa: BLE001 - whatever it was, its own caller hears of it; here it only means: decide again
+        under_way = [lane.tip_answer for lane in lanes if lane.tip_answer is not None]
+        idle = {
+            part.stream: lane.version
+            for part, lane in zip(parts, lanes, strict=True)
+            if lane.tip_answer is None and loaded.get(part.stream) != lane.version
+        }
+        for answer in under_way:
+            # Once durable, it was its stream's newest event while this command waited. Whatever it failed with, its own caller hears
+            # of it; here it only means to decide again.
+            await asyncio.wait([answer])
+            if not _is_durable(answer):
                 return False
-        idle = [(s, v) for s, v, lane in zip(streams, versions, lanes, strict=True) if lane.tip_answer is None and loaded.get(s) != v]
-        found = await asyncio.gather(*(self._versions.get(stream) for stream, _ in idle))
-        stale = [stream for (stream, version), current in zip(idle, found, strict=True) if current is not None and current > version]
+        found = await asyncio.gather(*(self._versions.get(stream) for stream in idle))
+        stale = [stream for (stream, version), current in zip(idle.items(), found, strict=True) if (current or 0) > version]
         for stream in stale:
             lane = self._lanes.get(stream)
             if lane is not None and lane.tip is None:
@@ -328,30 +333,15 @@ class Handler:
 
     # ------------------------------------------------------------------------------------------------- requests
 
-    def _batch(
-        self, streams: Sequence[str], lanes: Sequence[_Lane], decided: Sequence[Sequence[Event]], now: datetime
-    ) -> list[tuple[int, ToSeal]]:
-        return [
-            (lane.version + index, ToSeal(event, str(uuid7(now)), stream))
-            for stream, lane, events in zip(streams, lanes, decided, strict=True)
-            for index, event in enumerate(events, start=1)
-        ]
-
     def _request(
-        self,
-        streams: Sequence[str],
-        lanes: Sequence[_Lane],
-        decided: Sequence[Sequence[Event]],
-        batch: Sequence[tuple[int, ToSeal]],
-        sealed: Sequence[Mapping[str, Any]],
-        by: Actor,
-        key: CommandRef | None,
-        now: datetime,
+        self, steps: Sequence[_Step], sealed: Iterable[tuple[ToSeal, Mapping[str, Any]]], by: Actor, key: CommandRef | None, now: datetime
     ) -> AppendRequest:
-        events = iter(
-            NewEvent(
-                to_seal.event.TYPE,
-                record.encode(
+        appends = []
+        data = iter(sealed)
+        for step in steps:
+            events = []
+            for version, (to_seal, fields) in enumerate(islice(data, len(step.events)), start=step.lane.version + 1):
+                encoded = record.encode(
                     id=to_seal.event_id,
                     source=self._source,
                     type=to_seal.event.TYPE,
@@ -362,20 +352,17 @@ class Handler:
                     causation=by.causation,
                     actor=by.principal,
                     org=by.org,
-                    data=data,
-                ),
-            )
-            for (version, to_seal), data in zip(batch, sealed, strict=True)
-        )
-        appends = tuple(
-            StreamAppend(stream, lane.version, tuple(next(events) for _ in of_stream))
-            for stream, lane, of_stream in zip(streams, lanes, decided, strict=True)
-        )
+                    data=fields,
+                )
+                events.append(NewEvent(to_seal.event.TYPE, encoded))
+            appends.append(StreamAppend(step.part.stream, step.lane.version, tuple(events)))
         command = None
         if key is not None:
-            answer = orjson.dumps({"stream": streams[0], "version": lanes[0].version + len(decided[0])})
+            first = steps[0]
+            answer = orjson.dumps({"stream": first.part.stream, "version": first.lane.version + len(first.events)})
             command = CommandKey(key.id, key.request_hmac, answer)
-        return AppendRequest(appends, command, tuple({id(lane.tip): lane.tip for lane in lanes if lane.tip is not None}.values()))
+        basis = {id(step.lane.tip): step.lane.tip for step in steps if step.lane.tip is not None}
+        return AppendRequest(tuple(appends), command, tuple(basis.values()))
 
     # ---------------------------------------------------------------------------------------- remembered answers
 
