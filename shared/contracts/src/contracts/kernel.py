@@ -11,7 +11,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, InstanceOf, StringConstraints
 
 PersonId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """A person, at random: 128 bits in lower-case hex. Given out by the vault, never derived from anything personal."""
@@ -65,10 +65,11 @@ class _Seal:
 
 T = TypeVar("T")
 
-Personal = Annotated[T | Ciphertext | Erased, _Seal()]
+# InstanceOf: pydantic would otherwise read any malformed object as an Erased, which has no fields to miss.
+Personal = Annotated[T | Ciphertext | InstanceOf[Erased], _Seal()]
 """A value about a person: clear while deciding, sealed in the record, `Erased` when its key is gone on purpose."""
 
-Sealed = Annotated[T | Ciphertext | Erased, _Seal()]
+Sealed = Annotated[T | Ciphertext | InstanceOf[Erased], _Seal()]
 """Confidential content of a case or a body: the same, named for what it protects."""
 
 
@@ -78,7 +79,9 @@ class Event(BaseModel):
     class MemberSuspended(Event, type="membership.MemberSuspended", version=1, subject="member", purpose="membership"): ...
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", arbitrary_types_allowed=True, defer_build=False)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_bytes="base64", arbitrary_types_allowed=True, defer_build=False, hide_input_in_errors=True
+    )
 
     TYPE: ClassVar[str] = ""
     """The stored type, with its version: `membership.MemberSuspended.v1`. Never a class path."""
