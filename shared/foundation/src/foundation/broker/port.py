@@ -17,11 +17,11 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """A message as it arrived; `offset` is only a place to seek to."""
+class Fetched:
+    """Messages as they arrived, in the topic's order, and the offset to read on from. An offset is only a place to seek to."""
 
-    offset: int
-    message: Message
+    messages: tuple[Message, ...]
+    next: int
 
 
 class BrokerUnavailable(Exception):
@@ -29,7 +29,7 @@ class BrokerUnavailable(Exception):
 
 
 class Broker(Protocol):
-    """The whole port. One contract suite covers every adapter. All calls are bounded in time."""
+    """The whole port. One contract suite covers every adapter. All calls are bounded in time, and may run concurrently."""
 
     async def ensure_topic(self, topic: str) -> None:
         """Create the topic, one partition, where it is missing."""
@@ -43,8 +43,11 @@ class Broker(Protocol):
         """The newest message of the topic, or None when it is empty: what the topic has seen of the history."""
         ...
 
-    async def fetch(self, topic: str, offset: int | None, *, limit: int, timeout_ms: int) -> Sequence[Delivered]:
-        """Messages from an offset on (None: from the end; one that is out of range: from whichever end is nearer), empty after the timeout."""
+    async def fetch(self, topic: str, offset: int | None, *, limit: int, timeout_ms: int) -> Fetched:
+        """At most `limit` messages from an offset on, none after the timeout. What is not one of our messages is left out.
+
+        None: from the end. An offset out of range (a wiped or shortened topic): from whichever end is nearer. Raises BrokerUnavailable.
+        """
         ...
 
     async def close(self) -> None:
