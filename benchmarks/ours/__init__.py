@@ -1,0 +1,1 @@
+"""Tongxin's side of every measurement, each a program of its own."""
