@@ -1,5 +1,6 @@
 """Fixtures for every suite: a real PostgreSQL for the run, a fresh database for each test that asks."""
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from foundation.migrations import FOUNDATION, migrate
 from node.embedded.postgres import Postgres
 
 
@@ -41,6 +43,34 @@ async def database(postgres: Postgres) -> AsyncIterator[str]:
     admin = await asyncpg.connect(postgres.dsn())
     try:
         await admin.execute(f'create database "{name}"')
+        yield postgres.dsn(name)
+        await admin.execute(f'drop database "{name}" with (force)')
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: Postgres) -> str:
+    """The name of a database with foundation's migrations applied, to copy from."""
+    name = f"template_foundation_{os.getpid()}"
+
+    async def make() -> None:
+        admin = await asyncpg.connect(postgres.dsn())
+        await admin.execute(f'create database "{name}"')
+        await admin.close()
+        await migrate(postgres.dsn(name), FOUNDATION)
+
+    asyncio.run(make())
+    return name
+
+
+@pytest.fixture
+async def migrated(postgres: Postgres, migrated_template: str) -> AsyncIterator[str]:
+    """The DSN of a fresh database with foundation's migrations applied."""
+    name = f"m{os.getpid()}_{secrets.token_hex(4)}"
+    admin = await asyncpg.connect(postgres.dsn())
+    try:
+        await admin.execute(f'create database "{name}" template "{migrated_template}"')
         yield postgres.dsn(name)
         await admin.execute(f'drop database "{name}" with (force)')
     finally:

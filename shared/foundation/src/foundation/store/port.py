@@ -44,7 +44,7 @@ class CommandKey:
     result: bytes
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class AppendRequest:
     """One command's appends, all or nothing. `decided_on` names the requests of the same process, still under way, whose events it was
     decided on (the newest per stream): if one of them does not come to be, neither does this one. It is emptied once this one is

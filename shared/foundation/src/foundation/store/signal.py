@@ -1,0 +1,75 @@
+"""One NOTIFY a batch tells other processes that the history grew; losing one costs them a poll, nothing else."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import structlog
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+log = structlog.get_logger()
+
+CHANNEL = "history"
+RECONNECT_SECONDS = 1.0
+
+
+class Signal:
+    """Listens on one kept connection and sends on it, after the commit and apart from it: NOTIFY takes a lock that spans databases, which
+    must not be held through the fsync of an append. Signals that are due while one is under way become one."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", heard: Callable[[], None]) -> None:
+        self._pool, self._heard = pool, heard
+        self._due = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen and send until closed, reconnecting as long as it takes."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="history-signal")
+
+    def send(self) -> None:
+        """Tell the others; never blocks."""
+        self._due.set()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._serve(connection)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("store.signal_lost", reason=repr(error))
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _serve(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        own = connection.get_server_pid()
+
+        def heard(_connection: Any, pid: int, _channel: str, _payload: str) -> None:
+            if pid != own:
+                self._heard()
+
+        def lost(_connection: Any) -> None:
+            self._due.set()
+
+        await connection.execute("set synchronous_commit = off")
+        await connection.add_listener(CHANNEL, heard)
+        connection.add_termination_listener(lost)
+        try:
+            self._heard()  # whatever was committed while nobody listened
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                await connection.execute(f"notify {CHANNEL}")
+        finally:
+            if not connection.is_closed():
+                connection.remove_termination_listener(lost)
+                await connection.remove_listener(CHANNEL, heard)
