@@ -11,7 +11,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, InstanceOf, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, StringConstraints
 
 PersonId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """A person, at random: 128 bits in lower-case hex. Given out by the vault, never derived from anything personal."""
@@ -23,19 +23,19 @@ _TYPE = re.compile(r"^[a-z]+\.[A-Z][A-Za-z0-9]*$")
 
 
 class Ciphertext(BaseModel):
-    """A sealed value as it stands in the record. All four are unpadded base64url."""
+    """A sealed value as it stands in the record. All four are unpadded base64url; the last letter carries no loose bits."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")]
+    kid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{21}[AQgw]$")]
     nonce: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16}$")]
     ciphertext: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=60_000)]
-    commitment: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    commitment: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Stands where a value stood whose key was destroyed on purpose (a tombstone says so)."""
+    """Stands where a value stood whose key was destroyed on purpose (a tombstone says so), or is withheld under a restriction."""
 
 
 ERASED = Erased()
@@ -66,10 +66,11 @@ class _Seal:
 T = TypeVar("T")
 
 # InstanceOf: pydantic would otherwise read any malformed object as an Erased, which has no fields to miss.
-Personal = Annotated[T | Ciphertext | InstanceOf[Erased], _Seal()]
+# The ciphertext comes first and the first match wins: a value type that takes any object would else take it for plain content.
+Personal = Annotated[Ciphertext | InstanceOf[Erased] | T, Field(union_mode="left_to_right"), _Seal()]
 """A value about a person: clear while deciding, sealed in the record, `Erased` when its key is gone on purpose."""
 
-Sealed = Annotated[T | Ciphertext | InstanceOf[Erased], _Seal()]
+Sealed = Annotated[Ciphertext | InstanceOf[Erased] | T, Field(union_mode="left_to_right"), _Seal()]
 """Confidential content of a case or a body: the same, named for what it protects."""
 
 

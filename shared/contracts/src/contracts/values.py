@@ -6,7 +6,7 @@ makes a history unloadable.
 
 import re
 import unicodedata
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Annotated
 
@@ -227,3 +227,14 @@ DivisionCode = Annotated[str, AfterValidator(division)]
 
 Phone = Annotated[str, AfterValidator(phone)]
 """A phone number in a request."""
+
+
+# --------------------------------------------------------------------------------------------------------------- days
+
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""China's time; fixed, because it has had no summer time since 1991 and a node need not carry a zone database."""
+
+
+def day_in_china(moment: datetime) -> date:
+    """The day it is in China at a UTC moment: the day that effective dates are measured against."""
+    return moment.astimezone(CHINA).date()
