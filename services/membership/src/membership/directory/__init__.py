@@ -1,0 +1,1 @@
+"""The directory of members 会员名录: search by name, pinyin, initials, phone and identity number."""
