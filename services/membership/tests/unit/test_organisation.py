@@ -212,9 +212,15 @@ class TestEnding:
         given(ORGANISATION, COUNTY, dissolved).when(command).rejects(errors.OrganisationEnded)
 
 
-CODES = [f"{number:02d}" for number in range(12)]
-DAYS = st.integers(0, 6).map(lambda offset: NEW_YEAR + timedelta(days=offset))
-KINDS = st.sampled_from([OrganisationKind.federation, OrganisationKind.development_zone, OrganisationKind.industry_federation])
+START = [
+    ("00", Level.province, None),
+    *((f"{number:02d}", Level.county, "00") for number in (1, 2, 3)),
+    *((f"{number:02d}", Level.township, f"{number - 3:02d}") for number in (4, 5, 6)),
+    *((f"{number:02d}", Level.grassroots, f"{number - 3:02d}") for number in (7, 8)),
+]
+CODES = [f"{number:02d}" for number in range(10)]
+DAYS = st.integers(0, 3).map(lambda offset: NEW_YEAR + timedelta(days=offset))
+KINDS = st.sampled_from([OrganisationKind.federation, OrganisationKind.development_zone])
 
 
 class Tree(RuleBasedStateMachine):
@@ -222,16 +228,10 @@ class Tree(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        top = OrganisationFounded(
-            organisation="00",
-            name="顶",
-            level=Level.province,
-            kind=OrganisationKind.federation,
-            parent=None,
-            funding_parent=None,
-            effective_on=NEW_YEAR,
-        )
-        self.unions: dict[str, Organisation] = {"00": ORGANISATION.fold([top])}
+        self.unions: dict[str, Organisation] = {}
+        for code, level, parent in START:
+            event = founded(code, level, OrganisationKind.federation, parent)
+            self.unions[code] = ORGANISATION.fold([event])
 
     def ask(self, joint: JointDecider[Any], command: Any) -> None:
         try:
@@ -262,7 +262,7 @@ class Tree(RuleBasedStateMachine):
 
     @invariant()
     def every_union_leads_to_the_top_on_every_day(self) -> None:
-        for offset in range(8):
+        for offset in range(5):
             day = NEW_YEAR + timedelta(days=offset)
             for code, union in self.unions.items():
                 if isinstance(union, Standing) and union.founded_on <= day:
