@@ -1,0 +1,5 @@
+"""`python -m node` is `tongxin`."""
+
+from node.cli import main
+
+main()

@@ -1,0 +1,136 @@
+"""The `tongxin` command: a thin layer of words over the modules beside it."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from node import lifecycle, status
+from node.embedded.postgres import PostgresFailed
+from node.errors import NodeError
+from node.folder import DataFolder, default_root
+
+app = typer.Typer(
+    name="tongxin",
+    help="Runs a node of Tongxin: services, PostgreSQL and a broker in one data folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="TONGXIN_DATA_DIR", help="Everything the node keeps. Default: .tongxin in this folder."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def command(group: typer.Typer, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Register a command whose failures are one sentence and a remedy, never a traceback."""
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except NodeError as error:
+                err.print(f"error: {error.what}", markup=False, soft_wrap=True)
+                if error.remedy:
+                    err.print(f"  {error.remedy}", markup=False, soft_wrap=True)
+                raise typer.Exit(error.exit_code) from error
+            except PostgresFailed as error:
+                err.print(f"error: {error}", markup=False, soft_wrap=True)
+                raise typer.Exit(1) from error
+
+        return group.command(name)(guarded)
+
+    return register
+
+
+def opened(data_dir: Path | None) -> DataFolder:
+    """The data folder that is meant."""
+    return DataFolder(data_dir or default_root())
+
+
+@command(app, "up")
+def up(
+    data_dir: DataDir = None,
+    base_port: Annotated[int | None, typer.Option(help="Services listen on the ports after it. Default: 8700, or as before.")] = None,
+    organisation: Annotated[str | None, typer.Option(help="Code of the union that runs this node. Default: 3709, or as before.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the node is ready; it goes on in the background.")] = False,
+) -> None:
+    """Start the node, or continue where it stopped."""
+    folder = opened(data_dir)
+    supervisor = lifecycle.start(folder, base_port, organisation)
+    with err.status("starting") as spinner:
+        now = lifecycle.wait_ready(folder, supervisor, lambda waiting: spinner.update(f"waiting for {waiting}"))
+    out.print(_addresses(folder, now))
+    if supervisor is not None and not detach:
+        err.print("running in the foreground; Ctrl-C stops the node")
+        try:
+            supervisor.wait()
+        except KeyboardInterrupt:
+            lifecycle.stop(folder)
+
+
+@command(app, "down")
+def down(data_dir: DataDir = None) -> None:
+    """Stop the node in order. Nothing is lost; `up` continues."""
+    folder = opened(data_dir)
+    folder.config()
+    with err.status("stopping"):
+        left = lifecycle.stop(folder)
+    if left:
+        err.print(f"stopped what a killed supervisor had left: {', '.join(left)}")
+    out.print("the node is stopped")
+
+
+@command(app, "status")
+def status_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """How the node is. Exit code 4 where it is not ready."""
+    folder = opened(data_dir)
+    now = status.of(folder)
+    if as_json:
+        out.print_json(now.model_dump_json())
+    else:
+        out.print(_addresses(folder, now))
+    if not now.ready:
+        raise typer.Exit(4)
+
+
+def _addresses(folder: DataFolder, now: status.NodeStatus) -> Table:
+    ports = folder.config().ports
+    table = Table("part", "address", "ready", "position", "relay lag", "view lag", box=None, pad_edge=False)
+    for name, service in now.services.items():
+        figures = ("-" if figure is None else str(figure) for figure in (service.position, service.relay_lag, service.projection_lag))
+        table.add_row(name, service.url, "yes" if service.ready else "no", *figures)
+    state = folder.state()
+    for name, port in (("postgres", ports.postgres), ("vault", ports.vault), ("broker", ports.broker)):
+        part = state.parts.get(name) if state else None
+        table.add_row(name, f"127.0.0.1:{port}", "yes" if part and part.state == "running" else "no", "", "", "")
+    table.caption, table.caption_justify = f"data in {folder.root}", "left"
+    return table
+
+
+def main() -> None:
+    """The entry point of the script `tongxin`."""
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The parts of a node as the supervisor handles them: each can be launched, looked at and stopped."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from node import processes
+from node.embedded.postgres import Postgres
+from node.folder import DataFolder
+from node.topology import POSTGRES_SETTINGS, VAULT_SETTINGS, Ports
+
+
+class Part(Protocol):
+    """One program that has to run."""
+
+    name: str
+    port: int
+    log: Path
+
+    def launch(self) -> None:
+        """Start it; do not wait."""
+        ...
+
+    def pid(self) -> int | None:
+        """Its process while it lives."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether those who need it may start."""
+        ...
+
+    def stop(self) -> None:
+        """End it cleanly, or at least surely."""
+        ...
+
+
+class PostgresPart:
+    """An embedded PostgreSQL."""
+
+    def __init__(self, name: str, server: Postgres) -> None:
+        self.name, self.server = name, server
+        self.port, self.log = server.port, server.folder / "log"
+
+    def launch(self) -> None:
+        self.server.launch()
+
+    def pid(self) -> int | None:
+        return self.server.pid()
+
+    def ready(self) -> bool:
+        return self.server.ready()
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+class ServicePart:
+    """One service's process."""
+
+    def __init__(self, folder: DataFolder, name: str, port: int, environment: Callable[[], Mapping[str, str]]) -> None:
+        self.name, self.port, self.log = name, port, folder.log(name)
+        self._folder, self._environment = folder, environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def launch(self) -> None:
+        command = [sys.executable, "-m", self.name]
+        self._process = processes.spawn(self._folder.root, self.name, command, environment=self._environment(), log=self.log)
+
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def ready(self) -> bool:
+        return self.pid() is not None
+
+    def stop(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class BrokerPart:
+    """The embedded broker."""
+
+    name = "broker"
+
+    def __init__(self, folder: DataFolder, port: int) -> None:
+        self.port, self.log = port, folder.log(self.name)
+
+    def launch(self) -> None: ...
+
+    def pid(self) -> int | None:
+        return 1
+
+    def ready(self) -> bool:
+        return True
+
+    def stop(self) -> None: ...
+
+
+STOP_SECONDS_MAX = 20
+"""How long a service may take to finish what it has begun; then it is killed, which loses nothing that was acknowledged."""
+
+
+def servers(folder: DataFolder, ports: Ports) -> tuple[Postgres, Postgres]:
+    """The services' PostgreSQL and the vault's."""
+    return (
+        Postgres(folder.root / "postgres", ports.postgres, settings=POSTGRES_SETTINGS, programs=folder.programs),
+        Postgres(folder.root / "vault", ports.vault, settings=VAULT_SETTINGS, programs=folder.programs),
+    )

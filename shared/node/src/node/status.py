@@ -1,0 +1,45 @@
+"""How a node is: asked of each service, not of the supervisor."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+from pydantic import BaseModel
+
+from node.folder import DataFolder
+from node.topology import SERVICES, ServiceSpec
+
+
+class ServiceStatus(BaseModel):
+    """One service: where it is, how far its history goes, and how far its relay and its views are behind (in events)."""
+
+    url: str
+    ready: bool
+    position: int | None = None
+    relay_lag: int | None = None
+    projection_lag: int | None = None
+
+
+class NodeStatus(BaseModel):
+    """The node; ready when every service is."""
+
+    ready: bool
+    organisation: str
+    services: dict[str, ServiceStatus]
+
+
+def of(folder: DataFolder) -> NodeStatus:
+    """Ask every service, at the same time. A service that does not answer is not ready; its figures are null."""
+    config = folder.config()
+    with ThreadPoolExecutor(len(SERVICES)) as pool:
+        answers = list(pool.map(lambda service: _ask(service, config.ports.url(service)), SERVICES))
+    services = {service.name: answer for service, answer in zip(SERVICES, answers, strict=True)}
+    running = folder.holder() is not None
+    return NodeStatus(ready=running and all(each.ready for each in answers), organisation=config.organisation, services=services)
+
+
+def _ask(service: ServiceSpec, url: str) -> ServiceStatus:
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=2)
+    except httpx.HTTPError:
+        return ServiceStatus(url=url, ready=False)
+    return ServiceStatus(url=url, ready=answer.status_code == httpx.codes.OK)

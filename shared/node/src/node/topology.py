@@ -1,0 +1,80 @@
+"""What a node consists of, readable in one place: its services, what each follows, where each listens, what each may use."""
+
+from dataclasses import dataclass
+
+BASE_PORT = 8700
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service: a process, a database and a role of the same name. It listens on base port + `port`."""
+
+    name: str
+    port: int
+    follows: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """What `python -m` runs."""
+        return self.name
+
+
+SERVICES = (
+    ServiceSpec("membership", 1),
+    ServiceSpec("assistance", 2, follows=("membership",)),
+    ServiceSpec("rights", 3, follows=("membership",)),
+    ServiceSpec("training", 4, follows=("membership",)),
+)
+
+POSTGRES_PORT, VAULT_PORT, BROKER_PORT = 10, 11, 12
+"""Offsets from the base port: the services' PostgreSQL, the vault's, the broker."""
+
+POSTGRES_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "120",
+    "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
+    "idle_in_transaction_session_timeout": "30s",
+    # Neither statements nor the values in an error's detail reach the log: they could hold personal data.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+VAULT_SETTINGS = POSTGRES_SETTINGS | {"max_connections": "60", "shared_buffers": "64MB", "max_wal_size": "256MB"}
+"""Small: the whole node fits in 4 GB (DESIGN 9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything listens, on loopback."""
+
+    base: int
+
+    @property
+    def postgres(self) -> int:
+        return self.base + POSTGRES_PORT
+
+    @property
+    def vault(self) -> int:
+        return self.base + VAULT_PORT
+
+    @property
+    def broker(self) -> int:
+        return self.base + BROKER_PORT
+
+    def of(self, service: ServiceSpec) -> int:
+        """A service's port."""
+        return self.base + service.port
+
+    def url(self, service: ServiceSpec) -> str:
+        """A service's address."""
+        return f"http://127.0.0.1:{self.of(service)}"
+
+    def all(self) -> dict[str, int]:
+        """Every port by what listens there."""
+        named = {service.name: self.of(service) for service in SERVICES}
+        return named | {"postgres": self.postgres, "vault": self.vault, "broker": self.broker}
+
+
+def service(name: str) -> ServiceSpec | None:
+    """The service of that name, or None."""
+    return next((service for service in SERVICES if service.name == name), None)
