@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from foundation.migrations import FOUNDATION, migrate
+from node.embedded.broker import ApacheKafka, NoidaBroker
 from node.embedded.postgres import Postgres
 
 
@@ -75,3 +76,22 @@ async def migrated(postgres: Postgres, migrated_template: str) -> AsyncIterator[
         await admin.execute(f'drop database "{name}" with (force)')
     finally:
         await admin.close()
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap() -> Iterator[str]:
+    """A broker for the whole run: noida-db, Apache Kafka with TONGXIN_TEST_BROKER=apache, its container with TONGXIN_TEST_BACKEND=docker."""
+    if os.environ.get("TONGXIN_TEST_BACKEND") == "docker":
+        from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - needs Docker
+
+        with KafkaContainer("apache/kafka:4.3.1") as container:
+            yield container.get_bootstrap_server()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="tongxin-broker-"))
+    server = (ApacheKafka if os.environ.get("TONGXIN_TEST_BROKER") == "apache" else NoidaBroker)(folder, free_port())
+    server.start()
+    try:
+        yield server.bootstrap
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

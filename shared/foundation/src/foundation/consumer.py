@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from foundation import cursor as cursors
 from foundation.broker.port import Broker, BrokerUnavailable, Message
 from foundation.continuity import Entry, follow
-from foundation.cursor import Cursor
+from foundation.cursor import Connection, Cursor
 from foundation.history import Happened
 from foundation.lease import Lease
 from foundation.record import RecordMalformed, decode
@@ -29,9 +29,6 @@ from foundation.store.port import Head, Recorded
 from foundation.transient import TRANSIENT, Backoff
 
 log = structlog.get_logger()
-
-Connection = Any
-"""An asyncpg connection, from a pool or not; its generics say nothing here."""
 
 
 @dataclass(frozen=True, slots=True)
