@@ -97,7 +97,7 @@ class MemoryStore:
 
     async def remembered(self, ids: Sequence[UUID]) -> dict[UUID, Remembered]:
         """See EventStore.remembered."""
-        return {id: self._commands[id] for id in ids if id in self._commands}
+        return {command: self._commands[command] for command in ids if command in self._commands}
 
     def subscribe(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
         """See EventStore.subscribe."""

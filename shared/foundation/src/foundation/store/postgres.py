@@ -268,7 +268,7 @@ class PostgresStore:
     async def versions(self, streams: Sequence[str]) -> dict[str, int]:
         """See EventStore.versions."""
         with reporting():
-            return dict(await self._pool.fetch(_VERSIONS, list(dict.fromkeys(streams))))
+            return {row[0]: row[1] for row in await self._pool.fetch(_VERSIONS, streams)}
 
     async def remembered(self, ids: Sequence[UUID]) -> dict[UUID, Remembered]:
         """See EventStore.remembered."""

@@ -53,7 +53,7 @@ class Signal:
     async def _serve(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
         own = connection.get_server_pid()
 
-        def heard(_connection: Any, pid: int, _channel: str, _payload: str) -> None:
+        def heard(_connection: Any, pid: int, _channel: str, _payload: object) -> None:
             if pid != own:
                 self._heard()
 
