@@ -24,11 +24,11 @@ ADAPTERS = {
 """What a pure module has no use for: it is given the time, ids and everything else from outside."""
 
 UNION_WORDS = re.compile(
-    r"(?<![a-z])(member|membership|unions?|organi[sz]ations?|rosters?|hardship|grassroots|townships?|cadres?|workers_congress|petition)(?![a-z])"
+    r"(?<![a-z])(member|membership|unions|trade union|organi[sz]ations?|rosters?|hardship|grassroots|townships?|cadres?|workers_congress|petition)(?![a-z])"
 )
 """Words of the domain. foundation could serve any trade; it knows streams, subjects, scopes and principals.
 
-`members` is missing on purpose: that is what RFC 9457 calls the fields of a problem document.
+`members` and `union` are missing on purpose: the first is what RFC 9457 calls the fields of a problem document, the second is SQL's.
 """
 
 
