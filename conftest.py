@@ -80,7 +80,7 @@ async def migrated(postgres: Postgres, migrated_template: str) -> AsyncIterator[
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap() -> Iterator[str]:
-    """A broker for the whole run: noida-db, Apache Kafka with TONGXIN_TEST_BROKER=apache, its container with TONGXIN_TEST_BACKEND=docker."""
+    """A broker for the whole run: noida-db; Apache Kafka with TONGXIN_TEST_BROKER=apache, in a container with TONGXIN_TEST_BACKEND=docker."""
     if os.environ.get("TONGXIN_TEST_BACKEND") == "docker":
         from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - needs Docker
 

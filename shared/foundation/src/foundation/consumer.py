@@ -24,6 +24,7 @@ from foundation.continuity import Entry, follow
 from foundation.cursor import Connection, Cursor
 from foundation.history import Happened
 from foundation.lease import Lease
+from foundation.progress import Progress
 from foundation.record import RecordMalformed, decode
 from foundation.store.port import Head, Recorded
 from foundation.transient import TRANSIENT, Backoff
@@ -124,13 +125,13 @@ class Consumer:
         pace: Pace | None = None,
     ) -> None:
         self.name, self.source, self.pace = name, source, pace or Pace()
+        self.progress = Progress(f"{name} of {source}")
         self._broker, self._reader, self._pool, self._effect = broker, reader, pool, effect
         self._topic = topic
         self._reads = _Reading(catalogue)
         self._log = log.bind(consumer=name, source=source)
         self._lease = Lease(pool, f"consumer:{name}:{source}", ttl_seconds=self.pace.lease_seconds)
         self._moving = asyncio.Lock()  # one transaction at a time from here; between processes the row lock does it
-        self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._offset: int | None = None  # in the topic; None: at its end
         self._last, self._head = -1, -1
@@ -165,11 +166,6 @@ class Consumer:
         age = time.monotonic() - self._complete_at
         halted = self._halt.reason if self._halt else None
         return ConsumerState(self.name, self.source, self._last, self._head, age, halted, self._trouble)
-
-    async def reached(self, position: int) -> None:
-        """Wait until the events up to a position are applied (by whichever process; heard of at the next reconcile at the latest)."""
-        while self._last < position:
-            await self._moved.wait()
 
     # ---------------------------------------------------------------------------------------------------- the topic
 
@@ -265,6 +261,7 @@ class Consumer:
                 return
             self._log.warning("consumer goes on: the source's history fits again", was=self._halt.reason)
             self._halt = None
+            self.progress.resume()
         self._promises.append((asked_at, source.position))
         self._at(own)
         previous, self._previous = self._previous, (source.position, own.last)
@@ -289,13 +286,13 @@ class Consumer:
         self._last = now.last
         while self._promises and self._promises[0][1] <= now.last:
             self._complete_at = max(self._complete_at, self._promises.popleft()[0])
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+        self.progress.advance(now.last)
 
     def _stop(self, halt: _Halt) -> None:
         if self._halt is None:
             self._log.error("consumer halted", reason=halt.reason, position=self._last)
         self._halt = halt
+        self.progress.halt(halt.reason)
 
     async def _for_ever(self, work: Callable[[], Any]) -> None:
         backoff = Backoff(most=5)

@@ -6,6 +6,7 @@ from foundation.broker.port import BrokerUnavailable
 from foundation.commands import Contended
 from foundation.cursor import CursorMoved
 from foundation.store.port import StoreUnavailable, WritesRefused
+from foundation.store.writer import Overloaded
 from foundation.vault.port import VaultUnavailable
 
 TRANSIENT: tuple[type[Exception], ...] = (
@@ -13,6 +14,7 @@ TRANSIENT: tuple[type[Exception], ...] = (
     StoreUnavailable,
     VaultUnavailable,
     WritesRefused,
+    Overloaded,
     Contended,
     CursorMoved,
     OSError,  # with TimeoutError and ConnectionError
