@@ -23,9 +23,10 @@ ADAPTERS = {
 }
 """What a pure module has no use for: it is given the time, ids and everything else from outside."""
 
-UNION_WORDS = re.compile(
-    r"(?<![a-z])(member|membership|unions|trade union|organi[sz]ations?|rosters?|hardship|grassroots|townships?|cadres?|workers_congress|petition)(?![a-z])"
+DOMAIN = (
+    "member|membership|unions|trade union|organi[sz]ations?|rosters?|hardship|grassroots|townships?|cadres?|petitions?|workers_congress"
 )
+UNION_WORDS = re.compile(rf"(?<![a-z])({DOMAIN})(?![a-z])")
 """Words of the domain. foundation could serve any trade; it knows streams, subjects, scopes and principals.
 
 `members` and `union` are missing on purpose: the first is what RFC 9457 calls the fields of a problem document, the second is SQL's.
@@ -129,7 +130,9 @@ def union_words(path: Path) -> list[str]:
         with tokenize.open(path) as file:
             tokens = list(tokenize.generate_tokens(file.readline))
         wanted = [
-            each for each in tokens if each.type == tokenize.NAME or (each.type == tokenize.STRING and not re.search(r"\s", each.string))
+            each
+            for each in tokens
+            if each.type == tokenize.NAME or (each.type == tokenize.STRING and re.fullmatch(r"\W*[\w.]+\W*", each.string))
         ]
         spoken = [(token.start[0], token.string) for token in wanted]
     return [f"{path.name}:{number}: {text.strip()}" for number, text in spoken if UNION_WORDS.search(words(text))]

@@ -71,9 +71,7 @@ def wait_ready(folder: DataFolder, supervisor: subprocess.Popen[bytes] | None, r
         state = folder.state()
         failed = next((part for part in state.parts.values() if part.state == "failed"), None) if state else None
         if failed is not None:
-            raise NotReady(
-                f"a process died again and again: {last_line(failed.log)}", f"read {failed.log}, then stop and start the node"
-            )
+            raise NotReady(f"a process died again and again: {last_line(failed.log)}", f"read {failed.log}, then stop and start the node")
         if supervisor is not None and supervisor.poll() is not None and folder.holder() is None:
             raise NotReady("the supervisor ended", f"read {folder.log('supervisor')}")
         report(", ".join(name for name, service in now.services.items() if not service.ready))

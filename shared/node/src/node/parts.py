@@ -3,11 +3,12 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from node import processes
+from node.embedded.broker import NoidaBroker, answers
 from node.embedded.postgres import Postgres
 from node.folder import DataFolder
 from node.topology import POSTGRES_SETTINGS, VAULT_SETTINGS, Ports
@@ -57,17 +58,24 @@ class PostgresPart:
         self.server.stop()
 
 
-class ServicePart:
-    """One service's process."""
+class ProcessPart:
+    """A program of the node's own: found again by the mark in its environment."""
 
-    def __init__(self, folder: DataFolder, name: str, port: int, environment: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, folder: DataFolder, name: str, port: int) -> None:
         self.name, self.port, self.log = name, port, folder.log(name)
-        self._folder, self._environment = folder, environment
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
+    def command(self) -> Sequence[str]:
+        """What runs."""
+        raise NotImplementedError
+
+    def environment(self) -> Mapping[str, str]:
+        """What it is told, beside our own environment."""
+        return {}
+
     def launch(self) -> None:
-        command = [sys.executable, "-m", self.name]
-        self._process = processes.spawn(self._folder.root, self.name, command, environment=self._environment(), log=self.log)
+        self._process = processes.spawn(self._folder.root, self.name, self.command(), environment=self.environment(), log=self.log)
 
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
@@ -86,23 +94,35 @@ class ServicePart:
             self._process.wait()
 
 
-class BrokerPart:
+class ServicePart(ProcessPart):
+    """One service's process."""
+
+    def __init__(self, folder: DataFolder, name: str, port: int, environment: Callable[[], Mapping[str, str]]) -> None:
+        super().__init__(folder, name, port)
+        self._told = environment
+
+    def command(self) -> Sequence[str]:
+        return [sys.executable, "-m", self.name]
+
+    def environment(self) -> Mapping[str, str]:
+        return self._told()
+
+
+class BrokerPart(ProcessPart):
     """The embedded broker."""
 
-    name = "broker"
+    NAME = "broker"
 
     def __init__(self, folder: DataFolder, port: int) -> None:
-        self.port, self.log = port, folder.log(self.name)
+        super().__init__(folder, self.NAME, port)
+        self._broker = NoidaBroker(folder.root / "broker", port)
 
-    def launch(self) -> None: ...
-
-    def pid(self) -> int | None:
-        return 1
+    def command(self) -> Sequence[str]:
+        self._broker.folder.mkdir(exist_ok=True)
+        return self._broker.command()
 
     def ready(self) -> bool:
-        return True
-
-    def stop(self) -> None: ...
+        return self.pid() is not None and answers(self.port)
 
 
 STOP_SECONDS_MAX = 20

@@ -42,10 +42,10 @@ def plan(folder: DataFolder) -> list[Planned]:
 def sweep(folder: DataFolder) -> list[str]:
     """End, services first, what runs on this data folder though its supervisor does not. Returns the parts that did."""
     left = processes.marked(folder.root)
-    broker = left.pop(BrokerPart.name, [])
+    broker = left.pop(BrokerPart.NAME, [])
     processes.stop([process for part in left.values() for process in part], grace_seconds=20)
     processes.stop(broker, grace_seconds=20)
-    found = [*left, *([BrokerPart.name] if broker else [])]
+    found = [*left, *([BrokerPart.NAME] if broker else [])]
     for server in servers(folder, folder.config().ports):
         if server.pid() is not None:
             found.append(server.folder.name)
