@@ -8,24 +8,24 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncpg
 import structlog
-from contracts.kernel import Catalogue
+from contracts.kernel import Catalogue, Event, EventTypeUnknown
 from pydantic import ValidationError
 
 from foundation import cursor as cursors
 from foundation.broker.port import Broker, BrokerUnavailable, Message
-from foundation.continuity import Entry, follow
+from foundation.continuity import Link, follow
 from foundation.cursor import Connection, Cursor
-from foundation.history import Happened
+from foundation.history import Happened, Reading
 from foundation.lease import Lease
 from foundation.progress import Progress
-from foundation.record import RecordMalformed, decode
+from foundation.record import RecordMalformed
 from foundation.store.port import Head, Recorded
 from foundation.transient import TRANSIENT, Backoff
 
@@ -122,13 +122,14 @@ class Consumer:
         effect: Effect,
         topic: str,
         catalogue: Catalogue,
+        wanted: Collection[type[Event]] | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.name, self.source, self.pace = name, source, pace or Pace()
         self.progress = Progress(f"{name} of {source}")
         self._broker, self._reader, self._pool, self._effect = broker, reader, pool, effect
         self._topic = topic
-        self._reads = _Reading(catalogue)
+        self._reading = Reading(catalogue, wanted)
         self._log = log.bind(consumer=name, source=source)
         self._lease = Lease(pool, f"consumer:{name}:{source}", ttl_seconds=self.pace.lease_seconds)
         self._moving = asyncio.Lock()  # one transaction at a time from here; between processes the row lock does it
@@ -221,10 +222,14 @@ class Consumer:
                 else:
                     self._at(now)
 
-    async def _apply(self, connection: Connection, was: Cursor, entries: Sequence[Entry]) -> Cursor:
+    async def _apply(self, connection: Connection, was: Cursor, entries: Sequence[Link]) -> Cursor:
         if not entries:
             return was
-        batch = self._reads.all(entries)
+        try:
+            batch = self._reading.all(entries)
+        except (EventTypeUnknown, RecordMalformed, ValidationError) as error:
+            why = str(error) if isinstance(error, EventTypeUnknown) else type(error).__name__
+            raise _Unreadable(f"cannot read positions {entries[0].position} to {entries[-1].position}: {why}") from None
         if batch:
             await self._effect.apply(connection, batch)
         now = Cursor(was.epoch, entries[-1].position, entries[-1].leaf)
@@ -314,7 +319,7 @@ class Consumer:
             await asyncio.sleep(backoff.seconds())
 
 
-def _check_advance(was: Cursor, entries: Sequence[Entry], upto: int) -> None:
+def _check_advance(was: Cursor, entries: Sequence[Link], upto: int) -> None:
     if not entries:
         raise HistoryDiffers(f"the source answers nothing after position {was.last}, though {upto} has been seen")
     if [entry.position for entry in entries] != list(range(was.last + 1, was.last + 1 + len(entries))):
@@ -329,30 +334,3 @@ def _difference(own: Cursor, source: Standing) -> str | None:
     if source.at != own.leaf:
         return f"the source holds another record at position {own.last} than was applied here"
     return None
-
-
-class _Reading:
-    """Records into events, by the types that this program knows.
-
-    A type that it does not know at all is none of its business and is passed over. A known type in a version that it does not know is:
-    its effects would be missed without a sound.
-    """
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._names = {event.TYPE.rpartition(".v")[0] for event in catalogue}
-
-    def all(self, entries: Sequence[Entry]) -> list[Happened]:
-        """The events that matter here, in order. Raises _Unreadable."""
-        batch = []
-        for entry in entries:
-            try:
-                envelope = decode(entry.record)
-                if envelope.type in self._catalogue:
-                    batch.append(Happened(entry.position, envelope, self._catalogue.load(envelope.type, envelope.data)))
-                    continue
-            except (RecordMalformed, ValidationError) as error:
-                raise _Unreadable(f"the record at position {entry.position} cannot be read ({type(error).__name__})") from None
-            if envelope.type.rpartition(".v")[0] in self._names:
-                raise _Unreadable(f"position {entry.position} holds {envelope.type}, a version that this program does not know")
-        return batch

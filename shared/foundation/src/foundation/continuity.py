@@ -6,16 +6,13 @@ from typing import Protocol
 
 from foundation.broker.port import Message
 from foundation.cursor import Cursor
+from foundation.history import Entry
 from foundation.record import leaf_hash
 
 
-class Entry(Protocol):
-    """A record in its place; `foundation.store.port.Recorded` is one."""
+class Link(Entry, Protocol):
+    """A record in its place with its leaf hash; `foundation.store.port.Recorded` is one."""
 
-    @property
-    def position(self) -> int: ...
-    @property
-    def record(self) -> bytes: ...
     @property
     def leaf(self) -> bytes: ...
 
