@@ -1,14 +1,15 @@
 """Command handling: the only place that writes to a history (DESIGN 4).
 
-Per command: load the streams (together with everybody who asks at that moment), decide, seal and submit *without an await in between*,
-then wait until the batch is durable. So commands for one stream are decided one after another on each other's events, while their
-batches are still on the way, and no lock is needed; the store's version check is what makes it true across processes.
+Commands are taken from a queue and each is decided, sealed and submitted *without an await in between*; what has to be waited for
+first (a stream to be read, a key to be made) is waited for together with everybody who needs the like, and the command is decided
+again. So commands for one stream are decided one after another on each other's events while their batches are still on the way, and no
+lock is needed; the store's version check is what makes it true across processes.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hmac import compare_digest
 from itertools import islice
@@ -19,8 +20,8 @@ import orjson
 from contracts.kernel import Catalogue, Event
 
 from foundation import record
+from foundation.batched import Batched
 from foundation.clock import Clock
-from foundation.coalesce import Coalesced
 from foundation.decider import Decider, JointDecider, Part, Refusal
 from foundation.history import happened
 from foundation.ids import uuid7
@@ -33,8 +34,6 @@ from foundation.store.port import (
     KeyReused,
     NewEvent,
     Outcome,
-    Recorded,
-    Remembered,
     Repeated,
     StreamAppend,
 )
@@ -135,20 +134,57 @@ class _Lane:
     tip_answer: "asyncio.Future[Outcome] | None" = None
 
 
+_Decide = Callable[[Sequence[Any], datetime], Sequence[Sequence[Event]]]
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A command on its way. `unread`: it is decided as if its stream were new, until that proves wrong."""
+
+    parts: Sequence[Part]
+    streams: Sequence[str]
+    decide: _Decide
+    by: Actor
+    key: CommandRef | None
+    expected: int | None
+    unread: bool
+    waiters: "list[asyncio.Future[Accepted]]"
+    attempts: int = 0
+    loaded: dict[str, int] = field(default_factory=dict)
+    sealing: Sequence[ToSeal] = ()
+
+    def accept(self, accepted: Accepted) -> None:
+        """Answer everybody who waits."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(accepted)
+            accepted = replace(accepted, repeated=True) if len(self.waiters) > 1 else accepted
+
+    def fail(self, error: BaseException) -> None:
+        """Tell everybody who waits what went wrong."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """What a command does to one of its streams."""
 
     part: Part
+    stream: str
     lane: _Lane
-    events: tuple[Event, ...]
+    events: Sequence[Event]
 
 
-def _is_durable(answer: "asyncio.Future[Outcome]") -> bool:
-    return not answer.cancelled() and answer.exception() is None and isinstance(answer.result(), Appended)
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A refusal that may be answered once what it was decided on is durable (`tips`) and current (`idle`: versions by stream)."""
 
-
-_Decide = Callable[[Sequence[Any], datetime], Sequence[Sequence[Event]]]
+    pending: _Pending
+    refusal: Refusal
+    tips: "Sequence[asyncio.Future[Outcome]]"
+    idle: Mapping[str, int]
 
 
 class Handler:
@@ -158,15 +194,16 @@ class Handler:
         self._store, self._writer, self._sealer = store, writer, sealer
         self._catalogue, self._clock, self._source = catalogue, clock, source
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
-        self._under_way: dict[UUID, tuple[bytes, asyncio.Task[Accepted]]] = {}
-        self._streams: Coalesced[str, Sequence[Recorded]] = Coalesced(store.read_streams)
-        self._versions: Coalesced[str, int] = Coalesced(store.versions)
-        self._remembered: Coalesced[UUID, Remembered] = Coalesced(store.remembered)
+        self._under_way: dict[UUID, _Pending] = {}
+        self._queue: list[_Pending] = []
+        self._loads: Batched[_Pending] = Batched(self._load)
+        self._keys: Batched[_Pending] = Batched(self._prepare, batch_max=256, at_once=4)
+        self._refusals: Batched[_Refused] = Batched(self._refuse, batch_max=5_000)
 
-    async def handle(
+    def handle(
         self, decider: Decider[S, C], id: str, command: C, *, by: Actor, key: CommandRef | None = None, expected: int | None = None
-    ) -> Accepted:
-        """Decide a command on one stream and append what follows.
+    ) -> "asyncio.Future[Accepted]":
+        """Decide a command on one stream and append what follows; to be awaited. Giving up waiting does not undo the command.
 
         `expected` is the version the caller has seen (If-Match). Raises the rule's Refusal, PreconditionFailed, IdempotencyKeyReused,
         Contended, RecordTooLarge, and what the store, the writer and the vault raise; then nothing was written.
@@ -175,11 +212,11 @@ class Handler:
         def decide(states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
             return (decider.decide(command, states[0], now),)
 
-        return await self._once((Part(decider, id),), decide, by, key, expected, opens=decider.opens(command))
+        return self._enqueue((Part(decider, id),), decide, by, key, expected, opens=decider.opens(command))
 
-    async def handle_joint(
+    def handle_joint(
         self, joint: JointDecider[C], command: C, *, by: Actor, key: CommandRef | None = None, expected: int | None = None
-    ) -> Accepted:
+    ) -> "asyncio.Future[Accepted]":
         """Decide a command on several streams, appended all or nothing; `expected` and the answer are about the first part.
 
         Raises what `handle` raises.
@@ -188,156 +225,224 @@ class Handler:
         def decide(states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
             return joint.decide(command, states, now)
 
-        return await self._once(joint.parts(command), decide, by, key, expected, opens=False)
+        return self._enqueue(joint.parts(command), decide, by, key, expected, opens=False)
 
     async def state(self, decider: Decider[S, Any], id: str) -> tuple[S, int]:
         """A stream's durable state and version, read from the store."""
-        recorded = await self._streams.get(decider.stream(id)) or ()
+        recorded = await self._store.read_stream(decider.stream(id))
         return decider.fold([happened(one, self._catalogue).event for one in recorded]), len(recorded)
 
-    async def _once(
+    # ------------------------------------------------------------------------------------------------ the queue
+
+    def _enqueue(
         self, parts: Sequence[Part], decide: _Decide, by: Actor, key: CommandRef | None, expected: int | None, *, opens: bool
-    ) -> Accepted:
-        if key is None:
-            return await self._run(parts, decide, by, None, expected, opens=opens)
-        under_way = self._under_way.get(key.id)
-        if under_way is not None:
-            if not compare_digest(under_way[0], key.request_hmac):
+    ) -> "asyncio.Future[Accepted]":
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Accepted] = loop.create_future()
+        twin = None if key is None else self._under_way.get(key.id)
+        if twin is not None and twin.key is not None and key is not None:
+            if not compare_digest(twin.key.request_hmac, key.request_hmac):
                 raise IdempotencyKeyReused
-            return replace(await asyncio.shield(under_way[1]), repeated=True)
-        # A task of its own: whoever sent the command first may hang up while others with the same key wait for the answer.
-        task = asyncio.get_running_loop().create_task(self._run(parts, decide, by, key, expected, opens=opens))
-        self._under_way[key.id] = (key.request_hmac, task)
-        task.add_done_callback(lambda done: self._answered(key.id, done))
-        return await asyncio.shield(task)
+            twin.waiters.append(answer)
+            return answer
+        pending = _Pending(parts, [part.stream for part in parts], decide, by, key, expected, opens, [answer])
+        if key is not None:
+            self._under_way[key.id] = pending
+            answer.add_done_callback(lambda _: self._under_way.pop(key.id, None))
+        self._requeue(pending)
+        return answer
 
-    def _answered(self, id: UUID, task: asyncio.Task[Accepted]) -> None:
-        del self._under_way[id]
-        if not task.cancelled():
-            task.exception()  # read here, because every waiter may have hung up
+    def _requeue(self, *pending: _Pending) -> None:
+        if not self._queue:
+            asyncio.get_running_loop().call_soon(self._drain)
+        self._queue.extend(pending)
 
-    async def _run(
-        self, parts: Sequence[Part], decide: _Decide, by: Actor, key: CommandRef | None, expected: int | None, *, opens: bool
-    ) -> Accepted:
-        unread = opens
-        loaded: dict[str, int] = {}
-        for _ in range(ATTEMPTS_MAX):
-            if not unread:
-                loaded.update(await self._load(parts))
-            # No await from here to submit: what is decided on is what is appended behind.
-            lanes = [self._lane(part, unread=unread) for part in parts]
-            now = self._clock.now()
+    def _drain(self) -> None:
+        """Decide everything that is queued, each command on the events of those before it. No await, so nothing comes between."""
+        queue, self._queue = self._queue, []
+        now = self._clock.now()
+        for pending in queue:
             try:
-                if expected is not None and lanes[0].version != expected:
-                    raise PreconditionFailed(parts[0].stream, lanes[0].version)
-                decided = decide([lane.state for lane in lanes], now)
-            except Refusal:
-                if unread or not await self._stands(parts, lanes, loaded):
-                    unread = False
-                    continue
-                first = await self._first_answer(key)
-                if first is None:
-                    raise
-                return first
-            steps = [_Step(part, lane, tuple(events)) for part, lane, events in zip(parts, lanes, decided, strict=True)]
-            if unread and not any(step.events for step in steps):
-                unread = False
-                continue
-            batch = [ToSeal(event, str(uuid7(now)), step.part.stream) for step in steps for event in step.events]
-            sealed = self._sealer.try_seal(batch)
-            if sealed is None:
-                await self._sealer.prepare(batch)
-                continue
-            request = self._request(steps, zip(batch, sealed, strict=True), by, key, now)
-            version = lanes[0].version + len(steps[0].events)
-            answer = self._writer.submit(request)
-            self._advance(steps, request, answer)
-            match await asyncio.shield(answer):
-                case Appended(position):
-                    return Accepted(parts[0].stream, version, position)
-                case Repeated(result, position):
-                    return self._remembered_answer(result, position)
-                case KeyReused():
-                    raise IdempotencyKeyReused
-                case Conflict():
-                    unread = False
-        raise Contended([part.stream for part in parts])
+                self._decide(pending, now)
+            except Exception as error:
+                pending.fail(error)
 
-    # ------------------------------------------------------------------------------------------------ the lanes
+    def _decide(self, pending: _Pending, now: datetime) -> None:
+        pending.attempts += 1
+        if pending.attempts > ATTEMPTS_MAX:
+            raise Contended(pending.streams)
+        lanes = []
+        for part, stream in zip(pending.parts, pending.streams, strict=True):
+            lane = self._lanes.get(stream)
+            if lane is None:
+                if not pending.unread:
+                    self._loads.add(pending)
+                    return
+                # Kept only once something is submitted on it.
+                lane = _Lane(part.decider.initial, 0)
+            lanes.append(lane)
+        try:
+            if pending.expected is not None and lanes[0].version != pending.expected:
+                raise PreconditionFailed(pending.streams[0], lanes[0].version)
+            decided = pending.decide([lane.state for lane in lanes], now)
+        except Refusal as refusal:
+            if not self._read_first(pending):
+                self._refusals.add(self._refused(pending, lanes, refusal))
+            return
+        steps = [_Step(*of) for of in zip(pending.parts, pending.streams, lanes, decided, strict=True)]
+        if not any(decided) and self._read_first(pending):
+            return
+        pending.sealing = [ToSeal(event, str(uuid7(now)), step.stream) for step in steps for event in step.events]
+        sealed = self._sealer.try_seal(pending.sealing)
+        if sealed is None:
+            self._keys.add(pending)
+            return
+        request = self._request(steps, zip(pending.sealing, sealed, strict=True), pending, now)
+        accepted = (steps[0].stream, steps[0].lane.version + len(steps[0].events))
+        answer = self._writer.submit(request)
+        for step in steps:
+            if step.events:
+                step.lane.state = step.part.decider.fold(step.events, step.lane.state)
+                step.lane.version += len(step.events)
+            step.lane.tip, step.lane.tip_answer = request, answer
+            self._keep(step.stream, step.lane)
+        answer.add_done_callback(lambda done: self._settle(pending, steps, request, accepted, done))
 
-    def _lane(self, part: Part, *, unread: bool) -> _Lane:
-        lane = self._lanes.get(part.stream)
-        if lane is not None:
-            self._lanes.move_to_end(part.stream)
-            return lane
-        if not unread:
-            raise Contended([part.stream])  # pushed out between its load and now: LANES_MAX streams moved in one round trip
-        # Not read: decided as if the stream were new, and kept only once something is submitted on it.
-        return _Lane(part.decider.initial, 0)
+    def _read_first(self, pending: _Pending) -> bool:
+        """Send an unread command to the store first: neither a refusal nor "already so" may rest on a guess."""
+        if not pending.unread:
+            return False
+        pending.unread = False
+        self._requeue(pending)
+        return True
 
-    async def _load(self, parts: Sequence[Part]) -> dict[str, int]:
-        """Bring the missing lanes in from the store; the versions of those this call brought."""
-        missing = [part for part in parts if part.stream not in self._lanes]
-        versions = {}
-        for part, recorded in zip(missing, await asyncio.gather(*(self._streams.get(part.stream) for part in missing)), strict=True):
-            if part.stream in self._lanes:
-                continue  # somebody else loaded it meanwhile, and may have moved it on
-            events = [happened(one, self._catalogue).event for one in recorded or ()]
-            self._keep(part.stream, _Lane(part.decider.fold(events), len(events)))
-            versions[part.stream] = len(events)
-        return versions
+    def _settle(
+        self,
+        pending: _Pending,
+        steps: Sequence[_Step],
+        request: AppendRequest,
+        accepted: tuple[str, int],
+        answer: "asyncio.Future[Outcome]",
+    ) -> None:
+        durable = _is_durable(answer)
+        for step in steps:
+            if not durable and self._lanes.get(step.stream) is step.lane:
+                del self._lanes[step.stream]
+            if step.lane.tip is request:
+                step.lane.tip = step.lane.tip_answer = None
+        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if error is not None:
+            pending.fail(error)
+            return
+        match answer.result():
+            case Appended(position):
+                pending.accept(Accepted(*accepted, position))
+            case Repeated(result, position):
+                pending.accept(_remembered_answer(result, position))
+            case KeyReused():
+                pending.fail(IdempotencyKeyReused())
+            case Conflict():
+                pending.unread = False
+                self._requeue(pending)
+
+    # ------------------------------------------------------------------------------------------- what needs a wait
 
     def _keep(self, stream: str, lane: _Lane) -> None:
         self._lanes[stream] = lane
+        self._lanes.move_to_end(stream)
         while len(self._lanes) > LANES_MAX:
             self._lanes.popitem(last=False)
 
-    def _advance(self, steps: Sequence[_Step], request: AppendRequest, answer: "asyncio.Future[Outcome]") -> None:
-        for step in steps:
-            step.lane.state = step.part.decider.fold(step.events, step.lane.state)
-            step.lane.version += len(step.events)
-            step.lane.tip, step.lane.tip_answer = request, answer
-            self._keep(step.part.stream, step.lane)
-        answer.add_done_callback(lambda done: self._settle(steps, request, done))
-
-    def _settle(self, steps: Sequence[_Step], request: AppendRequest, answer: "asyncio.Future[Outcome]") -> None:
-        request.decided_on = ()
-        durable = _is_durable(answer)
-        for step in steps:
-            if not durable and self._lanes.get(step.part.stream) is step.lane:
-                del self._lanes[step.part.stream]
-            if step.lane.tip is request:
-                step.lane.tip = step.lane.tip_answer = None
-
-    async def _stands(self, parts: Sequence[Part], lanes: Sequence[_Lane], loaded: Mapping[str, int]) -> bool:
-        """Whether what a refusal was decided on is durable and current: no answer leaves before that."""
-        under_way = [lane.tip_answer for lane in lanes if lane.tip_answer is not None]
-        idle = {
-            part.stream: lane.version
-            for part, lane in zip(parts, lanes, strict=True)
-            if lane.tip_answer is None and loaded.get(part.stream) != lane.version
+    async def _load(self, batch: list[_Pending]) -> None:
+        """Bring the streams that these commands miss into memory."""
+        missing = {
+            stream: part
+            for pending in batch
+            for part, stream in zip(pending.parts, pending.streams, strict=True)
+            if stream not in self._lanes
         }
-        for answer in under_way:
-            # Once durable, it was its stream's newest event while this command waited. Whatever it failed with, its own caller hears
-            # of it; here it only means to decide again.
-            await asyncio.wait([answer])
-            if not _is_durable(answer):
-                return False
-        found = await asyncio.gather(*(self._versions.get(stream) for stream in idle))
-        stale = [stream for (stream, version), current in zip(idle.items(), found, strict=True) if (current or 0) > version]
-        for stream in stale:
-            lane = self._lanes.get(stream)
-            if lane is not None and lane.tip is None:
-                del self._lanes[stream]
-        return not stale
+        try:
+            found = await self._store.read_streams(list(missing))
+        except Exception as error:
+            for pending in batch:
+                pending.fail(error)
+            return
+        unreadable: dict[str, Exception] = {}
+        for stream, recorded in found.items():
+            if stream in self._lanes:
+                continue  # somebody else brought it meanwhile, and may have moved it on
+            try:
+                events = [happened(one, self._catalogue).event for one in recorded]
+                self._keep(stream, _Lane(missing[stream].decider.fold(events), len(events)))
+            except Exception as error:
+                unreadable[stream] = error
+        for pending in batch:
+            broken = [unreadable[stream] for stream in pending.streams if stream in unreadable]
+            if broken:
+                pending.fail(broken[0])
+                continue
+            pending.loaded |= {stream: len(found[stream]) for stream in pending.streams if stream in found}
+            self._requeue(pending)
+
+    async def _prepare(self, batch: list[_Pending]) -> None:
+        """Fetch or make the keys that these commands seal with, then decide them again."""
+        try:
+            await self._sealer.prepare([to_seal for pending in batch for to_seal in pending.sealing])
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].fail(error)
+            else:
+                for pending in batch:  # one erased person must not stop the others
+                    await self._prepare([pending])
+            return
+        self._requeue(*batch)
+
+    def _refused(self, pending: _Pending, lanes: Sequence[_Lane], refusal: Refusal) -> _Refused:
+        tips, idle = [], {}
+        for stream, lane in zip(pending.streams, lanes, strict=True):
+            if lane.tip_answer is not None:
+                tips.append(lane.tip_answer)
+            elif pending.loaded.get(stream) != lane.version:
+                idle[stream] = lane.version
+        return _Refused(pending, refusal, tips, idle)
+
+    async def _refuse(self, batch: list[_Refused]) -> None:
+        """Answer refusals: not before what they were decided on is durable and found to be current, and never to a command that was
+        accepted before; its first answer stands, for ever."""
+        tips = {tip for refused in batch for tip in refused.tips}
+        idle = {stream for refused in batch for stream in refused.idle}
+        keys = [refused.pending.key.id for refused in batch if refused.pending.key is not None]
+        try:
+            if tips:
+                await asyncio.wait(tips)
+            versions = await self._store.versions(list(idle)) if idle else {}
+            remembered = await self._store.remembered(keys) if keys else {}
+        except Exception as error:
+            for refused in batch:
+                refused.pending.fail(error)
+            return
+        for refused in batch:
+            pending = refused.pending
+            stale = [stream for stream, version in refused.idle.items() if versions[stream] > version]
+            for stream in stale:
+                lane = self._lanes.get(stream)
+                if lane is not None and lane.tip is None and lane.version < versions[stream]:
+                    del self._lanes[stream]
+            first = None if pending.key is None else remembered.get(pending.key.id)
+            if first is not None and pending.key is not None:
+                same = compare_digest(first.request_hmac, pending.key.request_hmac)
+                pending.accept(_remembered_answer(first.result, first.position)) if same else pending.fail(IdempotencyKeyReused())
+            elif stale or not all(_is_durable(tip) for tip in refused.tips):
+                self._requeue(pending)
+            else:
+                pending.fail(refused.refusal)
 
     # ------------------------------------------------------------------------------------------------- requests
 
     def _request(
-        self, steps: Sequence[_Step], sealed: Iterable[tuple[ToSeal, Mapping[str, Any]]], by: Actor, key: CommandRef | None, now: datetime
+        self, steps: Sequence[_Step], sealed: Iterable[tuple[ToSeal, Mapping[str, Any]]], pending: _Pending, now: datetime
     ) -> AppendRequest:
-        appends = []
-        data = iter(sealed)
+        by, appends, data = pending.by, [], iter(sealed)
         for step in steps:
             events = []
             for version, (to_seal, fields) in enumerate(islice(data, len(step.events)), start=step.lane.version + 1):
@@ -355,27 +460,19 @@ class Handler:
                     data=fields,
                 )
                 events.append(NewEvent(to_seal.event.TYPE, encoded))
-            appends.append(StreamAppend(step.part.stream, step.lane.version, tuple(events)))
+            appends.append(StreamAppend(step.stream, step.lane.version, tuple(events)))
         command = None
-        if key is not None:
-            first = steps[0]
-            answer = orjson.dumps({"stream": first.part.stream, "version": first.lane.version + len(first.events)})
-            command = CommandKey(key.id, key.request_hmac, answer)
+        if pending.key is not None:
+            answer = orjson.dumps({"stream": steps[0].stream, "version": steps[0].lane.version + len(steps[0].events)})
+            command = CommandKey(pending.key.id, pending.key.request_hmac, answer)
         basis = {id(step.lane.tip): step.lane.tip for step in steps if step.lane.tip is not None}
         return AppendRequest(tuple(appends), command, tuple(basis.values()))
 
-    # ---------------------------------------------------------------------------------------- remembered answers
 
-    async def _first_answer(self, key: CommandRef | None) -> Accepted | None:
-        """The answer of a command that was accepted before, however the facts stand now; None where it was not."""
-        found = None if key is None else await self._remembered.get(key.id)
-        if found is None or key is None:
-            return None
-        if not compare_digest(found.request_hmac, key.request_hmac):
-            raise IdempotencyKeyReused
-        return self._remembered_answer(found.result, found.position)
+def _is_durable(answer: "asyncio.Future[Outcome]") -> bool:
+    return not answer.cancelled() and answer.exception() is None and isinstance(answer.result(), Appended)
 
-    @staticmethod
-    def _remembered_answer(result: bytes, position: int) -> Accepted:
-        answer = orjson.loads(result)
-        return Accepted(answer["stream"], answer["version"], position, repeated=True)
+
+def _remembered_answer(result: bytes, position: int) -> Accepted:
+    answer = orjson.loads(result)
+    return Accepted(answer["stream"], answer["version"], position, repeated=True)
