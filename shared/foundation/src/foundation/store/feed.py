@@ -4,10 +4,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from foundation.store.port import Recorded
+import structlog
+
+from foundation.store.port import Recorded, StoreUnavailable
+
+log = structlog.get_logger()
 
 POLL_SECONDS = 5.0
 """How long a subscriber trusts silence before it looks at the table: the net under lost pushes."""
+
+RETRY_SECONDS = 1.0
+"""How long a subscriber waits where the table cannot be read."""
 
 BACKLOG_BYTES_MAX = 4_000_000
 """Records held for one slow subscriber; beyond that they are dropped and it reads the table."""
@@ -50,6 +57,15 @@ class _Subscriber:
         self.backlog.clear()
         self.bytes_held = 0
         self.behind = True
+
+    async def silence(self, seconds: float) -> bool:
+        """Whether nothing came for so long; returns at once when something does."""
+        try:
+            await asyncio.wait_for(self.woken.wait(), seconds)
+        except TimeoutError:
+            return True
+        self.woken.clear()
+        return False
 
     def take(self, after: int) -> list[Recorded]:
         """Everything pushed that continues after a position, in one batch."""
@@ -98,7 +114,7 @@ class Feed:
         self.hint()
 
     async def subscribe(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
-        """See EventStore.subscribe. Raises Broken where the table itself has a gap, and what `read` raises."""
+        """See EventStore.subscribe. Waits out StoreUnavailable. Raises Broken where the table itself has a gap."""
         subscriber = _Subscriber()
         self._subscribers.add(subscriber)
         try:
@@ -106,14 +122,16 @@ class Feed:
                 batch: Sequence[Recorded] = subscriber.take(after)
                 if not batch and subscriber.behind:
                     subscriber.behind = False
-                    batch = await self._read(after)
-                    subscriber.behind = subscriber.behind or bool(batch)
-                elif not batch:
                     try:
-                        await asyncio.wait_for(subscriber.woken.wait(), self._poll_seconds)
-                    except TimeoutError:
+                        batch = await self._read(after)
+                    except StoreUnavailable as error:
+                        log.warning("store.feed_waits", after=after, reason=str(error))
+                        await subscriber.silence(RETRY_SECONDS)
                         subscriber.behind = True
-                    subscriber.woken.clear()
+                    else:
+                        subscriber.behind = subscriber.behind or bool(batch)
+                elif not batch and await subscriber.silence(self._poll_seconds):
+                    subscriber.behind = True
                 if batch:
                     ensure_continues(batch, after)
                     after = batch[-1].position

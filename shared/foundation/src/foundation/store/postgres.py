@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,8 +12,8 @@ import structlog
 
 from foundation.store.batch import APPEND, Batch, check, recorded
 from foundation.store.feed import POLL_SECONDS, Feed
+from foundation.store.heads import read_head
 from foundation.store.port import (
-    NO_LEAF,
     Appended,
     AppendRequest,
     Head,
@@ -21,6 +22,7 @@ from foundation.store.port import (
     Remembered,
     StoreFull,
     StoreUnavailable,
+    WritesRefused,
 )
 from foundation.store.signal import Signal
 
@@ -105,14 +107,19 @@ class PostgresStore:
     ) -> None:
         self._pool, self._before_writing, self._patience_seconds = pool, before_writing, patience_seconds
         self._writer: Connection | None = None
+        self._trusted = False
         self._turn = asyncio.Lock()
         self._feed = Feed(lambda after: self.read(after, limit=READ_AT_ONCE), poll_seconds=poll_seconds)
         self._signal = Signal(pool, self._feed.hint)
 
     async def start(self) -> None:
-        """Connect to write and start listening for other processes' commits. Raises StoreUnavailable and what `before_writing` raises."""
+        """Connect to write and start listening for other processes' commits. Raises StoreUnavailable.
+
+        Where writes are refused it starts all the same: the history is read and followed until they are let through.
+        """
         async with self._turn:
-            await self._connected()
+            with suppress(WritesRefused):
+                await self._connected()
         self._signal.start()
 
     async def close(self) -> None:
@@ -123,6 +130,10 @@ class PostgresStore:
             if self._writer is not None:
                 writer, self._writer = self._writer, None
                 await self._pool.release(writer)
+
+    def distrust(self) -> None:
+        """The next append asks `before_writing` again."""
+        self._trusted = False
 
     # ------------------------------------------------------------------------------------------------ append
 
@@ -137,6 +148,7 @@ class PostgresStore:
 
     async def _append(self, batch: Batch) -> list[Outcome]:
         deadline = asyncio.get_running_loop().time() + self._patience_seconds
+        pauses = chain((0.0, 0.1, 0.2, 0.5), repeat(1.0))
         sent = False
         while True:
             try:
@@ -150,13 +162,13 @@ class PostgresStore:
             except StoreFull:
                 raise
             except StoreUnavailable as error:
-                self._drop_writer()
+                await self._drop_writer()
                 if asyncio.get_running_loop().time() >= deadline:
                     raise
                 log.warning("store.append_retried", reason=str(error), requests=len(batch.requests))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(next(pauses))
             except asyncio.CancelledError:
-                self._drop_writer()
+                await self._drop_writer()
                 raise
         outcomes = batch.outcomes(answer)
         if self._feed.followed:
@@ -195,41 +207,32 @@ class PostgresStore:
 
     async def _connected(self) -> "Connection":
         if self._writer is not None and self._writer.is_closed():
-            self._drop_writer()
-        if self._writer is None:
-            with reporting():
-                writer = await self._pool.acquire(timeout=self._patience_seconds)
-                try:
-                    await writer.execute("set synchronous_commit = on")
-                    if self._before_writing is not None:
-                        # Nothing of ours is still committing once the lock has been held, so the guard sees the true head.
-                        await writer.execute("select lock_history()")
-                        await self._before_writing()
-                except BaseException:
-                    await self._pool.release(writer)
-                    raise
-            self._writer = writer
+            await self._drop_writer()
+        with reporting():
+            if self._writer is None:
+                self._writer = await self._pool.acquire(timeout=self._patience_seconds)
+                await self._writer.execute("set synchronous_commit = on")
+                self._trusted = False
+            if not self._trusted:
+                # Whoever was still committing has ended once the lock was held: what is read from here on is the true head.
+                await self._writer.execute("select lock_history()")
+                if self._before_writing is not None:
+                    await self._before_writing()
+                self._trusted = True
         return self._writer
 
-    def _drop_writer(self) -> None:
+    async def _drop_writer(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.terminate()
-            task = asyncio.ensure_future(self._pool.release(writer))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await self._pool.release(writer)
 
     # ------------------------------------------------------------------------------------------------ read
 
     async def head(self) -> Head:
         """See Reader.head."""
         with reporting():
-            row = await self._pool.fetchrow(
-                "select coalesce((select max(epoch) from epochs), 0) as epoch, e.position, e.leaf"
-                " from (values (1)) one left join (select position, leaf from events order by position desc limit 1) e on true"
-            )
-        if row is None or row["position"] is None:
-            return Head(0, -1, NO_LEAF)
-        return Head(row["epoch"], row["position"], row["leaf"])
+            return await read_head(self._pool)
 
     async def leaf_at(self, position: int) -> bytes | None:
         """See Reader.leaf_at."""
