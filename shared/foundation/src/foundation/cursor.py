@@ -4,12 +4,15 @@ It is what a consumer trusts, not Kafka (DESIGN 6).
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from foundation.store.port import NO_LEAF
 
-if TYPE_CHECKING:
-    import asyncpg
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+"""A connection to PostgreSQL, one's own or lent by a pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,13 @@ class CursorMoved(Exception):
         super().__init__(f"{consumer} of {source}: its cursor moved in another transaction")
 
 
-async def read(connection: "asyncpg.Connection[asyncpg.Record]", consumer: str, source: str) -> Cursor:
+async def read(connection: Connection, consumer: str, source: str) -> Cursor:
     """The cursor without a lock; START where there is none yet."""
     row = await connection.fetchrow("select epoch, last, leaf from cursors where consumer = $1 and source = $2", consumer, source)
     return START if row is None else Cursor(row["epoch"], row["last"], row["leaf"])
 
 
-async def lock(connection: "asyncpg.Connection[asyncpg.Record]", consumer: str, source: str) -> Cursor:
+async def lock(connection: Connection, consumer: str, source: str) -> Cursor:
     """The cursor, its row locked until the transaction ends; made where there is none yet."""
     await connection.execute(
         "insert into cursors (consumer, source, epoch, last, leaf) values ($1, $2, $3, $4, $5) on conflict do nothing",
@@ -51,10 +54,11 @@ async def lock(connection: "asyncpg.Connection[asyncpg.Record]", consumer: str, 
     return Cursor(row["epoch"], row["last"], row["leaf"])
 
 
-async def move(connection: "asyncpg.Connection[asyncpg.Record]", consumer: str, source: str, was: Cursor, now: Cursor) -> None:
+async def move(connection: Connection, consumer: str, source: str, was: Cursor, now: Cursor) -> None:
     """Compare and set. Raises CursorMoved where the row is no longer at `was`."""
     status = await connection.execute(
-        "update cursors set epoch = $6, last = $7, leaf = $8 where consumer = $1 and source = $2 and epoch = $3 and last = $4 and leaf = $5",
+        "update cursors set epoch = $6, last = $7, leaf = $8"
+        " where consumer = $1 and source = $2 and epoch = $3 and last = $4 and leaf = $5",
         *(consumer, source, was.epoch, was.last, was.leaf, now.epoch, now.last, now.leaf),
     )
     if status != "UPDATE 1":

@@ -1,9 +1,10 @@
 """Typed events out of records: what deciders fold and projections apply."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
-from contracts.kernel import Catalogue, Event
+from contracts.kernel import Catalogue, Event, EventTypeUnknown
 
 from foundation.record import Envelope, decode
 from foundation.store.port import Recorded
@@ -16,6 +17,42 @@ class Happened:
     position: int
     envelope: Envelope
     event: Event
+
+
+class Entry(Protocol):
+    """A record in its place; `foundation.store.port.Recorded` is one."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def record(self) -> bytes: ...
+
+
+class Reading:
+    """Records into the events that one reader wants.
+
+    A type that this program does not know at all is none of its business and is passed over. A known type in a version that it does not
+    know is: its effects would be missed without a sound.
+    """
+
+    def __init__(self, catalogue: Catalogue, wanted: Collection[type[Event]] | None = None) -> None:
+        self._catalogue = catalogue
+        self._wanted = frozenset(catalogue if wanted is None else wanted)
+        self._names = {event.TYPE.rpartition(".v")[0] for event in catalogue}
+
+    def all(self, entries: Iterable[Entry]) -> list[Happened]:
+        """The wanted events, in order. Raises EventTypeUnknown, RecordMalformed, pydantic.ValidationError on the first that does."""
+        found = []
+        for entry in entries:
+            envelope = decode(entry.record)
+            if envelope.type not in self._catalogue:
+                if envelope.type.rpartition(".v")[0] in self._names:
+                    raise EventTypeUnknown(envelope.type)
+                continue
+            event = self._catalogue.load(envelope.type, envelope.data)
+            if type(event) in self._wanted:
+                found.append(Happened(entry.position, envelope, event))
+        return found
 
 
 def happened(recorded: Recorded, catalogue: Catalogue) -> Happened:

@@ -1,0 +1,284 @@
+"""Rebuilds: new tables filled from the history beside the live ones, then switched in one transaction (DESIGN 5).
+
+Nothing with a side effect runs here. A crash at any point leaves the live tables as they were; what it left behind is dropped by the next
+rebuild or start.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import asyncpg
+import structlog
+
+from foundation import cursor as cursors
+from foundation.cursor import START, Connection, Cursor, CursorMoved
+from foundation.projections import Batch, Build, ProjectionGroup, Tables, physical
+from foundation.store.feed import ensure_continues
+from foundation.store.port import Reader, Recorded, StoreUnavailable
+from foundation.transient import TRANSIENT, Backoff
+
+log = structlog.get_logger()
+
+RANGE_EVENTS = 4_000
+"""Events read, applied and committed at a time while filling."""
+
+SWITCH_EVENTS_MAX = 1_000
+"""At most so many events are applied while the switch holds the group's cursor."""
+
+SWITCH_LOCK_SECONDS = 1.0
+"""How long a switch waits for readers of the view before it steps back and lets new ones in."""
+
+SWITCH_PAUSE_SECONDS = 0.2
+"""How long new readers and the group's writer have for themselves before the switch tries again."""
+
+READ_ATTEMPTS = 8
+"""Attempts, with growing waits, at one range of the history."""
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did: which projections, up to which position, over how many events, in how many seconds."""
+
+    projections: tuple[str, ...]
+    position: int
+    events: int
+    seconds: float
+
+
+async def ensure_built(group: ProjectionGroup, reader: Reader, pool: Pool) -> Cursor:
+    """Make every projection of a group live in this program's version, and return the group's cursor.
+
+    Rebuilds what is missing or older; all of it where the cursor is not of the reader's history (another record at its position, as
+    after a restore of one database); nothing in the usual case. Retires projections that the program no longer declares.
+    Raises Superseded where a newer program's tables are live, and what reading and applying raise.
+    """
+    declared = {projection.name: projection for projection in group.projections}
+    async with _alone(group, pool) as connection:
+        live = {build.projection: build for build in await group.builds(connection, live=True)}
+        await _retire(group, connection, [build for name, build in live.items() if name not in declared])
+        await _drop_garbage(group, connection)
+        if not await _same_history(await cursors.read(connection, group.consumer, group.source), reader):
+            await _rebuild(group, reader, connection, whole=True)
+        else:
+            stale = [name for name, projection in declared.items() if name not in live or live[name].version < projection.version]
+            if stale:
+                await _rebuild(group.only(stale), reader, connection, whole=False)
+        async with connection.transaction():
+            await group.live(connection)
+            return await cursors.lock(connection, group.consumer, group.source)
+
+
+async def rebuild(group: ProjectionGroup, reader: Reader, pool: Pool) -> Rebuilt:
+    """Rebuild a whole group from its source's history, also into another epoch; whoever applies it live keeps doing so meanwhile."""
+    async with _alone(group, pool) as connection:
+        await _drop_garbage(group, connection)
+        return await _rebuild(group, reader, connection, whole=True)
+
+
+@asynccontextmanager
+async def _alone(group: ProjectionGroup, pool: Pool) -> AsyncIterator[Connection]:
+    """A connection that holds the group's lock: one rebuild at a time. A crash loses the connection, and the lock with it."""
+    name = f"rebuild:{group.consumer}:{group.source}"
+    async with pool.acquire() as connection:
+        await connection.execute("select pg_advisory_lock(hashtextextended($1, 0))", name)
+        try:
+            yield connection
+        finally:
+            if not connection.is_closed():
+                await connection.execute("select pg_advisory_unlock(hashtextextended($1, 0))", name)
+
+
+async def _same_history(cursor: Cursor, reader: Reader) -> bool:
+    return cursor.last < 0 or await reader.leaf_at(cursor.last) == cursor.leaf
+
+
+async def _rebuild(group: ProjectionGroup, reader: Reader, connection: Connection, *, whole: bool) -> Rebuilt:
+    began = time.monotonic()
+    run = _Rebuild(group, reader, connection, whole=whole)
+    names = tuple(projection.name for projection in group.projections)
+    log.info("rebuild started", consumer=group.consumer, source=group.source, projections=names)
+    await run.create()
+    await run.fill_and_switch()
+    await _drop_garbage(group, connection)
+    rebuilt = Rebuilt(names, run.at.last, run.at.last + 1, time.monotonic() - began)
+    log.info("rebuild done", consumer=group.consumer, source=group.source, position=rebuilt.position, seconds=round(rebuilt.seconds, 1))
+    return rebuilt
+
+
+class _Rebuild:
+    """One run: create, fill, index, catch up, switch. `at` is how far the new tables have come."""
+
+    def __init__(self, group: ProjectionGroup, reader: Reader, connection: Connection, *, whole: bool) -> None:
+        self.group, self.reader, self.connection, self.whole = group, reader, connection, whole
+        self.builds: dict[str, int] = {}
+        self.tables: dict[str, Tables] = {}
+        self.at = START
+
+    async def create(self) -> None:
+        """Empty tables with their primary keys only, known to be nobody's yet."""
+        async with self.connection.transaction():
+            for projection in self.group.projections:
+                self.builds[projection.name] = build = await self.connection.fetchval(
+                    "insert into projection_builds (consumer, source, projection, build, version, tables, live)"
+                    " select $1, $2, $3, coalesce(max(build), 0) + 1, $4, $5, false from projection_builds"
+                    " where consumer = $1 and source = $2 and projection = $3 returning build",
+                    *(self.group.consumer, self.group.source, projection.name, projection.version),
+                    [table.name for table in projection.tables],
+                )
+                self.tables[projection.name] = projection.physical(build)
+                for table in projection.tables:
+                    await self.connection.execute(f"create table {self.tables[projection.name][table.name]} ({table.columns})")
+
+    async def fill_and_switch(self) -> None:
+        """Raises what reading and applying raise; then nothing has changed for readers."""
+        self.at = await self._filled(self.at, (await self._target()).last)
+        await self._index()
+        while not await self._switched():
+            pass
+
+    async def _target(self) -> Cursor:
+        """How far the tables have to come: to the group's cursor while that is of this history, else to the history's end."""
+        own = await cursors.read(self.connection, self.group.consumer, self.group.source)
+        head = await self.reader.head()
+        if await _same_history(own, self.reader):
+            return Cursor(head.epoch, own.last, own.leaf)
+        if not self.whole:
+            raise CursorMoved(self.group.consumer, self.group.source)
+        return Cursor(head.epoch, head.position, head.leaf)
+
+    async def _filled(self, at: Cursor, upto: int) -> Cursor:
+        async with aclosing(self._ranges(at.last, upto)) as ranges:
+            async for records, batch in ranges:
+                async with self.connection.transaction():
+                    # A commit that a crash undoes is one of a build that nobody will look at.
+                    await self.connection.execute("set local synchronous_commit = off")
+                    await self.group.apply_to(self.connection, self.tables, batch)
+                at = Cursor(at.epoch, records[-1].position, records[-1].leaf)
+        return at
+
+    async def _ranges(self, after: int, upto: int) -> AsyncGenerator[tuple[Sequence[Recorded], Batch], None]:
+        """The history in ranges; while one is applied, the next is read, decoded and opened."""
+        ahead = asyncio.create_task(self._range(after, upto))
+        try:
+            while after < upto:
+                records, batch = await ahead
+                after = records[-1].position
+                ahead = asyncio.create_task(self._range(after, upto))
+                yield records, batch
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _range(self, after: int, upto: int) -> tuple[Sequence[Recorded], Batch]:
+        if after >= upto:
+            return (), Batch((), ())
+        backoff = Backoff()
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            try:
+                records = await self.reader.read(after, limit=RANGE_EVENTS, upto=upto)
+                if not records:
+                    raise StoreUnavailable(f"the history of {self.group.source} ends at {after}, before position {upto}")
+                ensure_continues(records, after)
+                return records, await self.group.batch(records)
+            except TRANSIENT as error:
+                if attempt == READ_ATTEMPTS:
+                    raise
+                log.warning("rebuild reads again", consumer=self.group.consumer, after=after, error=type(error).__name__)
+                await asyncio.sleep(backoff.seconds())
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _index(self) -> None:
+        for projection in self.group.projections:
+            for table in projection.tables:
+                name = self.tables[projection.name][table.name]
+                for index in table.indexes:
+                    await self.connection.execute(index.replace("{table}", name))
+                await self.connection.execute(f"analyze {name}")
+
+    async def _switched(self) -> bool:
+        """Catch up and show the new tables; False where there was too much to do under the lock, or readers held the views."""
+        target = await self._target()
+        if target.last - self.at.last > SWITCH_EVENTS_MAX:
+            self.at = await self._filled(self.at, target.last)
+            return False
+        try:
+            async with self.connection.transaction():
+                await self.connection.execute(f"set local lock_timeout = {int(SWITCH_LOCK_SECONDS * 1000)}")
+                own = await cursors.lock(self.connection, self.group.consumer, self.group.source)
+                target = await self._target()
+                at = await self._filled(self.at, target.last)
+                if at.last != target.last or at.leaf != target.leaf:
+                    raise CursorMoved(self.group.consumer, self.group.source)
+                await self._show()
+                await cursors.move(self.connection, self.group.consumer, self.group.source, own, target)
+        except asyncpg.LockNotAvailableError:
+            log.info("rebuild waits for readers", consumer=self.group.consumer, source=self.group.source)
+            await asyncio.sleep(SWITCH_PAUSE_SECONDS)
+            return False
+        self.at = at
+        return True
+
+    async def _show(self) -> None:
+        """Point the views at the new tables."""
+        live = {build.projection: build for build in await self.group.builds(self.connection, live=True)}
+        for name, tables in self.tables.items():
+            for view, table in tables.items():
+                await _show_table(self.connection, view, table)
+            if name in live:
+                await _hide(self.connection, self.group, live[name], keep=tuple(tables))
+            await self.connection.execute(
+                "update projection_builds set live = true where consumer = $1 and source = $2 and projection = $3 and build = $4",
+                *(self.group.consumer, self.group.source, name, self.builds[name]),
+            )
+
+
+async def _show_table(connection: Connection, view: str, table: str) -> None:
+    definition = f"view {view} as select * from {table}"  # noqa: S608 - names checked where they are declared
+    try:
+        async with connection.transaction():
+            await connection.execute(f"create or replace {definition}")
+    except asyncpg.InvalidTableDefinitionError:  # other columns than before
+        await connection.execute(f"drop view {view}")
+        await connection.execute(f"create {definition}")
+
+
+async def _hide(connection: Connection, group: ProjectionGroup, build: Build, *, keep: Sequence[str] = ()) -> None:
+    """A live build becomes garbage, and its views go unless they show something else by now."""
+    for table in build.tables:
+        if table not in keep:
+            await connection.execute(f"drop view {table}")
+    await connection.execute(
+        "update projection_builds set live = false where consumer = $1 and source = $2 and projection = $3 and build = $4",
+        *(group.consumer, group.source, build.projection, build.build),
+    )
+
+
+async def _retire(group: ProjectionGroup, connection: Connection, builds: Sequence[Build]) -> None:
+    """Projections that the program has dropped; under the cursor's lock, so that an older program notices before its next write."""
+    if builds:
+        async with connection.transaction():
+            await cursors.lock(connection, group.consumer, group.source)
+            for build in builds:
+                await _hide(connection, group, build)
+
+
+async def _drop_garbage(group: ProjectionGroup, connection: Connection) -> None:
+    """Tables of builds that are not live: a crashed rebuild's, or what a switch replaced. One that is still read stays until next time."""
+    for build in await group.builds(connection, live=False):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"set local lock_timeout = {int(SWITCH_LOCK_SECONDS * 1000)}")
+                for table in build.tables:
+                    await connection.execute(f"drop table if exists {physical(table, build.version, build.build)}")
+                await connection.execute(
+                    "delete from projection_builds where consumer = $1 and source = $2 and projection = $3 and build = $4",
+                    *(group.consumer, group.source, build.projection, build.build),
+                )
+        except asyncpg.LockNotAvailableError:
+            log.info("an old table is still read", consumer=group.consumer, projection=build.projection, build=build.build)
