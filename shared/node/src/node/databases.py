@@ -1,8 +1,10 @@
 """Databases and roles on the embedded servers: one database and its own role per service, one vault that they share."""
 
-import asyncpg
+import secrets
 
-from node import keys
+import asyncpg
+from foundation import files
+
 from node.embedded.postgres import Postgres
 from node.folder import DataFolder
 from node.topology import SERVICES, ServiceSpec
@@ -10,7 +12,8 @@ from node.topology import SERVICES, ServiceSpec
 
 def role_password(folder: DataFolder, service: ServiceSpec) -> str:
     """The password of a service's role, made at first start."""
-    return keys.password(folder.secrets / f"{service.name}.password")
+    made = files.ensure(folder.secrets / f"{service.name}.password", lambda: secrets.token_urlsafe(24).encode())
+    return made.read_text()
 
 
 async def provision(folder: DataFolder, postgres: Postgres, vault: Postgres) -> None:

