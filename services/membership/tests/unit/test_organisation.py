@@ -196,11 +196,12 @@ class TestEnding:
             tried(MERGE, commands.Merge(("370902",), "370911", SPRING), COUNTY, OTHER, ended)
 
     def test_dissolved_without_a_successor_falls_to_the_parent(self) -> None:
-        dissolved = OrganisationDissolved(organisation=TOWN.organisation, successor="370902", effective_on=SPRING)
+        dissolved = OrganisationDissolved(organisation=TOWN.organisation, successor=None, effective_on=SPRING)
         assert tried(DISSOLVE, commands.Dissolve(TOWN.organisation, None, SPRING), TOWN) == {TOWN.organisation: [dissolved]}
         assert tried(DISSOLVE, commands.Dissolve(TOWN.organisation, None, SPRING), TOWN, dissolved) == {}
-        with pytest.raises(errors.OrganisationEnded):
+        with pytest.raises(errors.OrganisationEnded) as refused:
             tried(DISSOLVE, commands.Dissolve(TOWN.organisation, "3709", SPRING), TOWN, dissolved, CITY)
+        assert refused.value.members["successor"] == "370902"
 
     def test_the_top_does_not_end(self) -> None:
         with pytest.raises(errors.TopOfNode):

@@ -106,10 +106,10 @@ class OrganisationMerged(Event, type="membership.OrganisationMerged", version=1)
 
 
 class OrganisationDissolved(Event, type="membership.OrganisationDissolved", version=1):
-    """A union ended. What stood below it falls to `successor`: its parent where the dissolution named nobody else."""
+    """A union ended. What stood below it falls to `successor`, or where that is None to its parent."""
 
     organisation: OrgCode
-    successor: OrgCode
+    successor: OrgCode | None
     effective_on: date
 
 

@@ -116,8 +116,11 @@ def evolve(organisation: Organisation, event: Event) -> Organisation:
             return replace(organisation, parents=organisation.parents.set(event.effective_on, event.parent))
         case Standing(), OrganisationMoved():
             return replace(organisation, funding_parents=organisation.funding_parents.set(event.effective_on, event.parent))
-        case Standing(), OrganisationMerged(into=successor) | OrganisationDissolved(successor=successor):
-            return Ended(organisation, successor, event.effective_on)
+        case Standing(), OrganisationMerged():
+            return Ended(organisation, event.into, event.effective_on)
+        case Standing(), OrganisationDissolved():
+            parent = organisation.parents.at(max(event.effective_on, organisation.founded_on))
+            return Ended(organisation, event.successor or parent or organisation.code, event.effective_on)
         case _:
             return organisation
 
@@ -288,14 +291,11 @@ def _dissolve(command: commands.Dissolve, states: Sequence[Organisation], now: d
     if isinstance(organisation, Ended) and command.successor in (None, organisation.successor):
         return [[] for _ in states]
     union = _not_ended(organisation, command.organisation, day)
-    successor = command.successor
-    if successor is not None:
-        _may_succeed(union, states[1], successor, day)
-    else:
-        successor = union.parents.at(day)
-        if successor is None:
-            raise errors.TopOfNode(command.organisation)
-    dissolved = OrganisationDissolved(organisation=command.organisation, successor=successor, effective_on=day)
+    if union.is_top:
+        raise errors.TopOfNode(command.organisation)
+    if command.successor is not None:
+        _may_succeed(union, states[1], command.successor, day)
+    dissolved = OrganisationDissolved(organisation=command.organisation, successor=command.successor, effective_on=day)
     return _nothing_for_the_rest([dissolved], states)
 
 
