@@ -6,6 +6,7 @@ inside the ciphertext, so one field can be opened to a third party without givin
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from hmac import compare_digest
 from hmac import digest as hmac_digest
 from typing import Any
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY_BYTES = 32
 NONCE_BYTES = 12
 SALT_BYTES = 16
+RANDOM_BYTES = NONCE_BYTES + SALT_BYTES
 PADDING_BYTES = 16
 """Values are padded to a multiple of this, so that a ciphertext's length says little about a name's."""
 
@@ -31,51 +33,76 @@ def b64(raw: bytes) -> str:
 
 
 def unb64(text: str) -> bytes:
-    """The bytes of unpadded base64url. Raises ValueError."""
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    """The bytes of unpadded base64url, and of no other spelling of them. Raises ValueError."""
+    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if b64(raw) != text:  # the decoder skips foreign letters and loose bits: two texts would stand for the same bytes
+        raise ValueError("not unpadded base64url")
+    return raw
 
 
-def _framed(*parts: str) -> bytes:
-    # Length-prefixed, so that no two lists of parts give the same bytes.
+def framed(*parts: str) -> bytes:
+    """The parts in UTF-8, each behind its length in two bytes, so that no two lists of parts give the same bytes."""
     raw = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(2, "big") + part for part in raw)
+    return b"".join([len(part).to_bytes(2, "big") + part for part in raw])
+
+
+# A program knows some hundreds of sealed fields; their frames would otherwise be built anew for every value.
+_field = lru_cache(maxsize=4_096)(framed)
 
 
 def commitment(salt: bytes, type: str, path: str, value: bytes) -> bytes:
     """HMAC-SHA-256(salt, framed(type, path) ‖ value), where value is its JSON bytes."""
-    return hmac_digest(salt, _framed(type, path) + value, "sha256")
+    return hmac_digest(salt, _field(type, path) + value, "sha256")
+
+
+def _associated(event: str, stream: str, type: str, path: str, kid: str) -> bytes:
+    return framed(event, stream) + _field(type, path) + framed(kid)
+
+
+def _padded(raw: bytes) -> bytes:
+    return raw + b"\x80" + b"\x00" * (-(len(raw) + 1) % PADDING_BYTES)
 
 
 def seal(*, key: AESGCM, kid: str, event: str, stream: str, type: str, path: str, value: Any, random: bytes) -> dict[str, str]:
-    """The sealed form of one JSON value; `random` is NONCE_BYTES + SALT_BYTES fresh random bytes."""
+    """The sealed form of one JSON value; `random` is RANDOM_BYTES fresh random bytes.
+
+    Raises TypeError where the value is not JSON, ValueError where `random` is too short or long.
+    """
+    if len(random) != RANDOM_BYTES:
+        raise ValueError(f"sealing takes {RANDOM_BYTES} random bytes, not {len(random)}")
     nonce, salt = random[:NONCE_BYTES], random[NONCE_BYTES:]
     raw = orjson.dumps(value)
-    padded = raw + b"\x80" + b"\x00" * (-(len(raw) + 1) % PADDING_BYTES)
     return {
         "kid": kid,
         "nonce": b64(nonce),
-        "ciphertext": b64(key.encrypt(nonce, salt + padded, _framed(event, stream, type, path, kid))),
+        "ciphertext": b64(key.encrypt(nonce, salt + _padded(raw), _associated(event, stream, type, path, kid))),
         "commitment": b64(commitment(salt, type, path, raw)),
     }
 
 
-def open_with_salt(*, key: AESGCM, sealed: Mapping[str, str], event: str, stream: str, type: str, path: str) -> tuple[Any, bytes]:
-    """The value and its salt, which together prove the commitment to somebody without the key. Raises SealBroken."""
+def open_raw(*, key: AESGCM, sealed: Mapping[str, str], event: str, stream: str, type: str, path: str) -> tuple[bytes, bytes]:
+    """The value's JSON bytes and the salt: what is handed to somebody who has no key, to hold against the commitment.
+
+    Raises SealBroken.
+    """
     try:
-        plain = key.decrypt(unb64(sealed["nonce"]), unb64(sealed["ciphertext"]), _framed(event, stream, type, path, sealed["kid"]))
-        salt, raw = plain[:SALT_BYTES], plain[SALT_BYTES:].rstrip(b"\x00")
-        if not raw.endswith(b"\x80"):
+        associated = _associated(event, stream, type, path, sealed["kid"])
+        plain = key.decrypt(unb64(sealed["nonce"]), unb64(sealed["ciphertext"]), associated)
+        salt, padded = plain[:SALT_BYTES], plain[SALT_BYTES:]
+        raw = padded.rstrip(b"\x00")[:-1]
+        if _padded(raw) != padded:
             raise SealBroken(f"{path} of event {event}: bad padding")
-        raw = raw[:-1]
         if not compare_digest(commitment(salt, type, path, raw), unb64(sealed["commitment"])):
             raise SealBroken(f"{path} of event {event}: its commitment is of another value")
-        return orjson.loads(raw), salt
     except InvalidTag:
         raise SealBroken(f"{path} of event {event} does not open: another key, or moved from another record") from None
+    except SealBroken:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise SealBroken(f"{path} of event {event} is not a sealed value: {error}") from error
+    return raw, salt
 
 
 def open_sealed(*, key: AESGCM, sealed: Mapping[str, str], event: str, stream: str, type: str, path: str) -> Any:
     """The value that `seal` was given. Raises SealBroken."""
-    return open_with_salt(key=key, sealed=sealed, event=event, stream=stream, type=type, path=path)[0]
+    return orjson.loads(open_raw(key=key, sealed=sealed, event=event, stream=stream, type=type, path=path)[0])

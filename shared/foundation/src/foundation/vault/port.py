@@ -1,4 +1,4 @@
-"""The vault as a port: keys, the blind index of identity numbers, tombstones."""
+"""The vault as a port: keys, the blind index of identity documents, restriction and erasure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,22 +7,41 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+EVERY_PURPOSE = "*"
+"""Stands for all purposes, those yet to come included."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyOf:
-    """Whose key, and for what: `subjects` are person (or case) ids; with several, `record` names the one record the key is for."""
+    """Whose key, and for what: `subjects` are person (or case) ids. A key of one `record` alone says which; only such have several."""
 
     subjects: tuple[str, ...]
     purpose: str
     record: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.subjects or any(not subject or " " in subject for subject in self.subjects):
+            raise ValueError("a key has subjects, and their ids hold no space")
+        if len(self.subjects) > 1 and self.record is None:
+            raise ValueError("a key of several subjects is the key of one record")
+
+    @property
+    def owner(self) -> str:
+        """The subjects in order, each once: the same for every order in which they are named."""
+        return self.subjects[0] if len(self.subjects) == 1 else " ".join(sorted(set(self.subjects)))
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key in use. `kid` is 128 random bits, unpadded base64url; it says nothing about whose key it is."""
+    """A key in use. `kid` is 128 random bits, unpadded base64url; it says nothing about whose key it is.
+
+    `confidential`: whoever opens something with it has that recorded first (`Vault.record_openings`).
+    """
 
     kid: str
     cipher: AESGCM
+    purpose: str
+    confidential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,39 @@ class Tombstone:
     basis: str
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A key that is kept but not used: one of its subjects is restricted for its purpose (PIPL 47)."""
+
+    kid: str
+    since: datetime
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One confidential value opened: who for, under which key, in which event."""
+
+    principal: str
+    kid: str
+    purpose: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did: kept in the service's history, from where it is done again after an old vault has been restored.
+
+    `purposes`: those erased, `EVERY_PURPOSE` alone for all.
+    """
+
+    subject: str
+    purposes: tuple[str, ...]
+    basis: str
+    at: datetime
+    kids: tuple[str, ...]
+
+
 class KeyMissing(Exception):
     """A key is gone *without* a tombstone: an alarm, never "erased"."""
 
@@ -43,15 +95,48 @@ class KeyMissing(Exception):
 
 
 class KeyDestroyed(Exception):
-    """A value was to be sealed for a subject who has been erased for this purpose."""
+    """A value was to be sealed for a subject who has been erased, or is restricted, for this purpose."""
 
     def __init__(self, subject: str, purpose: str) -> None:
-        super().__init__(f"{subject} has been erased for {purpose}")
+        super().__init__(f"{subject} has been erased or restricted for {purpose}")
         self.subject, self.purpose = subject, purpose
+
+
+class PurposeForbidden(Exception):
+    """This service's role has no business with a purpose."""
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(f"this role may not use keys of the purpose {purpose!r}")
+        self.purpose = purpose
 
 
 class VaultUnavailable(Exception):
     """The vault cannot be reached now; nothing was half-done. Callers may try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """The purpose's retention has not run. `until` is None where nobody said when the purpose ended for the subject."""
+
+    purpose: str
+    until: datetime | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A legal hold stands against destruction."""
+
+    purpose: str
+    reference: str
+
+
+class ErasureRefused(Exception):
+    """Retention or a hold stands against an erasure: nothing was destroyed. Restrict those purposes and erase the others."""
+
+    def __init__(self, subject: str, reasons: Sequence[Retained | Held]) -> None:
+        super().__init__(f"{subject} cannot be erased now: {', '.join(map(str, reasons))}")
+        self.subject, self.reasons = subject, tuple(reasons)
 
 
 class Vault(Protocol):
@@ -60,12 +145,20 @@ class Vault(Protocol):
     async def keys_for(self, wanted: Sequence[KeyOf]) -> Sequence[Key]:
         """A key for each, made where there was none, **durable before this returns**; concurrent calls share round trips and commits.
 
-        Raises KeyDestroyed, VaultUnavailable.
+        Raises KeyDestroyed, PurposeForbidden, VaultUnavailable.
         """
         ...
 
-    async def keys(self, kids: Sequence[str]) -> Mapping[str, Key | Tombstone]:
-        """Each key by its id, or its tombstone. Raises KeyMissing, VaultUnavailable."""
+    def held_for(self, wanted: KeyOf) -> Key | None:
+        """The same from memory, at once; None where it has to be asked for. Never one erased longer ago than the adapter's stated bound."""
+        ...
+
+    async def keys(self, kids: Sequence[str]) -> Mapping[str, Key | Tombstone | Withheld]:
+        """Each key by its id, or why it is not to be had. Raises KeyMissing, PurposeForbidden, VaultUnavailable."""
+        ...
+
+    async def record_openings(self, openings: Sequence[Opening]) -> None:
+        """Write down who opens confidential values; durable before this returns, and called before the values are given out."""
         ...
 
     async def person(self, kind: str, number: str, *, issuer: str = "CN") -> str:
@@ -81,8 +174,24 @@ class Vault(Protocol):
         """The person with this document, or None; creates nobody."""
         ...
 
-    async def erase(self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime) -> Sequence[str]:
-        """Destroy a subject's keys for these purposes (None: all), and its blind index entry and search rows once none is left.
+    async def restrict(self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime) -> None:
+        """Stop using a subject's keys for these purposes (None: all) without destroying them. Idempotent."""
+        ...
 
-        Tombstones stay. Returns the destroyed key ids. Idempotent."""
+    async def lift(self, subject: str, *, purposes: Sequence[str] | None) -> None:
+        """End restrictions. Idempotent."""
+        ...
+
+    async def erase(
+        self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime, ended_at: datetime | None = None
+    ) -> Sequence[str]:
+        """Destroy a subject's keys for these purposes (None: all), the search rows made of them, and its blind index entries once no key
+        is left. Tombstones stay. Returns the ids of the keys destroyed now. Idempotent.
+
+        `ended_at`: when the purposes ended for the subject, from where their retention counts. Raises ErasureRefused.
+        """
+        ...
+
+    async def reapply(self, erasures: Sequence[Erasure]) -> None:
+        """Do erasures again that an older vault, restored from a backup, has forgotten. They were decided then: nothing is checked now."""
         ...

@@ -1,0 +1,250 @@
+"""Sealing events into record `data` and opening what has happened (docs/decisions/0001-record-format.md)."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, reduce
+from operator import or_
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from contracts.kernel import ERASED, Ciphertext, Erased, Event
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from foundation.history import Happened
+from foundation.ids import random_id
+from foundation.sealing import RANDOM_BYTES, SealBroken, open_raw, seal
+from foundation.vault.port import Key, KeyOf, Opening, Tombstone, Vault, Withheld
+
+SPARE_KEYS_MAX = 10_000
+"""Groups of subjects whose keys of single records may wait for their events; beyond, the oldest are let go unused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToSeal:
+    """An event on its way into a record, with the id and the stream it will have there."""
+
+    event: Event
+    event_id: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """How one sealed field is written and read. `to_json` is None where the value is its own JSON form."""
+
+    name: str
+    subjects: tuple[str, ...]
+    purpose: str
+    to_json: Callable[..., Any] | None
+    from_json: Callable[[bytes], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one event type is sealed: its sealed fields, and all of them in the order of the record."""
+
+    sealed: tuple[_Field, ...]
+    names: tuple[str, ...]
+    excluded: set[str]
+    clear: Callable[..., dict[str, Any]]
+
+
+class Sealer:
+    """Seals under the vault's keys and opens with them. `principal`: whom confidential openings are recorded for unless a call says."""
+
+    def __init__(self, vault: Vault, *, principal: str = "service") -> None:
+        self._vault, self._principal = vault, principal
+        self._spare: dict[tuple[str, str], list[KeyOf]] = {}
+
+    # ------------------------------------------------------------------------------------------------ sealing
+
+    async def prepare(self, batch: Sequence[ToSeal]) -> None:
+        """Fetch or make the keys, so that `try_seal` finds them. A key of one record alone is used by the next such event.
+
+        Raises KeyDestroyed, PurposeForbidden, VaultUnavailable.
+        """
+        wanted = [of if of.record is None else KeyOf(of.subjects, of.purpose, random_id()) for of in _keys_of(batch)]
+        await self._vault.keys_for(wanted)
+        for of in wanted:
+            if of.record is not None:
+                self._spare.setdefault((of.owner, of.purpose), []).append(of)
+        while len(self._spare) > SPARE_KEYS_MAX:
+            del self._spare[next(iter(self._spare))]
+
+    def try_seal(self, batch: Sequence[ToSeal]) -> Sequence[dict[str, Any]] | None:
+        """Each event's `data`, at once; None where a key has to be fetched or made first (`prepare`).
+
+        Raises ValueError for an event whose values are sealed or erased already, or are not JSON.
+        """
+        keys: dict[KeyOf, Key] = {}
+        for of in _keys_of(batch):
+            key = self._vault.held_for(of) if of.record is None else self._spare_key(of)
+            if key is None:
+                return None
+            keys[of] = key
+        return _seal_all(batch, keys)
+
+    def _spare_key(self, of: KeyOf) -> Key | None:
+        which = (of.owner, of.purpose)
+        spare = self._spare.get(which)
+        if spare is None:
+            return None
+        found = spare.pop()
+        if not spare:
+            del self._spare[which]
+        return self._vault.held_for(found)
+
+    async def seal(self, batch: Sequence[ToSeal]) -> Sequence[dict[str, Any]]:
+        """Each event's `data`, whatever it takes. Raises what `prepare` and `try_seal` raise."""
+        wanted = _keys_of(batch)
+        return _seal_all(batch, dict(zip(wanted, await self._vault.keys_for(wanted), strict=True)))
+
+    # ------------------------------------------------------------------------------------------------ opening
+
+    async def open(self, batch: Sequence[Happened], *, principal: str | None = None) -> list[Happened]:
+        """The same with their sealed fields opened; ERASED where a key was destroyed or is withheld.
+
+        Openings of confidential values are recorded before anything is returned. Raises KeyMissing (an alarm), SealBroken,
+        PurposeForbidden, VaultUnavailable.
+        """
+        kids = {value.kid for one in batch for _, value in _ciphertexts(one.event)}
+        if not kids:
+            return list(batch)
+        keys = await self._vault.keys(list(kids))
+        if any(isinstance(key, Key) and key.confidential for key in keys.values()):
+            await self._vault.record_openings(list(_openings(batch, keys, principal or self._principal)))
+        return [_opened(one, keys) for one in batch]
+
+
+# ---------------------------------------------------------------------------------------------------- one event
+
+
+def _keys_of(batch: Sequence[ToSeal]) -> list[KeyOf]:
+    """The keys that the batch is sealed under, each once."""
+    return list(dict.fromkeys(_key_of(one, field) for one in batch for field in _plan(type(one.event)).sealed if _is_set(one, field)))
+
+
+def _is_set(one: ToSeal, field: _Field) -> bool:
+    return one.event.__dict__[field.name] is not None
+
+
+def _key_of(one: ToSeal, field: _Field) -> KeyOf:
+    named = [one.event.__dict__[subject] for subject in field.subjects]
+    if len(named) == 1 and isinstance(named[0], str):
+        return KeyOf((named[0],), field.purpose)
+    subjects = [subject for value in named for subject in ([value] if isinstance(value, str) else value)]
+    if not all(isinstance(subject, str) for subject in subjects):
+        raise ValueError(f"{one.event.TYPE}.{field.name} is sealed under {field.subjects}, which must be in clear")
+    return KeyOf(tuple(sorted(set(subjects))), field.purpose, one.event_id)
+
+
+def _seal_all(batch: Sequence[ToSeal], keys: Mapping[KeyOf, Key]) -> list[dict[str, Any]]:
+    return [_sealed(one, keys) for one in batch]
+
+
+def _sealed(one: ToSeal, keys: Mapping[KeyOf, Key]) -> dict[str, Any]:
+    event, plan = one.event, _plan(type(one.event))
+    data = plan.clear(event, mode="json", exclude=plan.excluded)
+    if not plan.sealed:
+        return data
+    random = os.urandom(RANDOM_BYTES * len(plan.sealed))
+    for index, field in enumerate(plan.sealed):
+        value = event.__dict__[field.name]
+        if value is None:
+            data[field.name] = None
+            continue
+        if isinstance(value, Ciphertext | Erased):
+            raise ValueError(f"{event.TYPE}.{field.name} is {type(value).__name__.lower()}: only clear values are sealed")
+        key = keys[_key_of(one, field)]
+        try:
+            data[field.name] = seal(
+                key=key.cipher,
+                kid=key.kid,
+                event=one.event_id,
+                stream=one.stream,
+                type=event.TYPE,
+                path=field.name,
+                value=value if field.to_json is None else field.to_json(value, mode="json"),
+                random=random[index * RANDOM_BYTES : (index + 1) * RANDOM_BYTES],
+            )
+        except (TypeError, PydanticSerializationError):
+            # The cause is not chained: it would carry the value into logs.
+            raise ValueError(f"{event.TYPE}.{field.name} cannot be written as JSON") from None
+    return {name: data[name] for name in plan.names}
+
+
+def _ciphertexts(event: Event) -> Iterator[tuple[_Field, Ciphertext]]:
+    values = event.__dict__
+    for field in _plan(type(event)).sealed:
+        value = values[field.name]
+        if isinstance(value, Ciphertext):
+            yield field, value
+
+
+def _openings(batch: Sequence[Happened], keys: Mapping[str, Key | Tombstone | Withheld], principal: str) -> Iterator[Opening]:
+    for one in batch:
+        for kid in {value.kid for _, value in _ciphertexts(one.event)}:
+            key = keys[kid]
+            if isinstance(key, Key) and key.confidential:
+                yield Opening(principal, kid, key.purpose, one.envelope.id)
+
+
+def _opened(one: Happened, keys: Mapping[str, Key | Tombstone | Withheld]) -> Happened:
+    envelope = one.envelope
+    values: dict[str, Any] = {}
+    for field, value in _ciphertexts(one.event):
+        key = keys[value.kid]
+        if not isinstance(key, Key):
+            values[field.name] = ERASED
+            continue
+        path = field.name if envelope.type == one.event.TYPE else _path(envelope.data, value)
+        raw, _ = open_raw(key=key.cipher, sealed=value.__dict__, event=envelope.id, stream=envelope.stream, type=envelope.type, path=path)
+        try:
+            values[field.name] = field.from_json(raw)
+        except ValidationError:
+            # Not chained: pydantic's errors quote the value.
+            raise SealBroken(f"{path} of event {envelope.id} is not of the type its field has") from None
+    return Happened(one.position, envelope, one.event.model_copy(update=values)) if values else one
+
+
+def _path(data: Mapping[str, Any], value: Ciphertext) -> str:
+    """Where an older version of the event had the field: it was sealed for that place."""
+    for name, found in data.items():
+        if isinstance(found, Mapping) and found.get("ciphertext") == value.ciphertext:
+            return name
+    raise SealBroken("an upcaster made up a sealed value that is not in the record")
+
+
+# ---------------------------------------------------------------------------------------------------- one event type
+
+
+@cache
+def _plan(event: type[Event]) -> _Plan:
+    return _Plan(
+        sealed=tuple(_field(event, name) for name in event.SEALED),
+        names=tuple(event.model_fields),
+        excluded=set(event.SEALED),
+        clear=event.__pydantic_serializer__.to_python,
+    )
+
+
+def _field(event: type[Event], name: str) -> _Field:
+    under = event.SEALED[name]
+    clear = [arm for arm in _arms(event.model_fields[name].annotation) if arm is not NoneType]
+    adapter: TypeAdapter[Any] = TypeAdapter(reduce(or_, clear))
+    is_text = clear == [str]
+    return _Field(name, under.subjects, under.purpose, None if is_text else adapter.serializer.to_python, adapter.validator.validate_json)
+
+
+def _arms(annotation: Any) -> Iterator[Any]:
+    """The types that a sealed field's clear value may have, and NoneType."""
+    origin = get_origin(annotation)
+    if origin is Union or origin is UnionType:
+        for arm in get_args(annotation):
+            yield from _arms(arm)
+    elif origin is Annotated and get_origin(get_args(annotation)[0]) in (Union, UnionType):
+        yield from _arms(get_args(annotation)[0])
+    elif (get_args(annotation)[0] if origin is Annotated else annotation) not in (Ciphertext, Erased):
+        yield annotation
