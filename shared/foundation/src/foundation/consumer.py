@@ -27,6 +27,7 @@ from foundation.lease import Lease
 from foundation.progress import Progress
 from foundation.record import RecordMalformed
 from foundation.store.port import Head, Recorded
+from foundation.tasks import end
 from foundation.transient import TRANSIENT, Backoff
 
 log = structlog.get_logger()
@@ -153,10 +154,7 @@ class Consumer:
 
     async def close(self) -> None:
         """Stop; what was under way is rolled back and comes again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await end(self._tasks)
         try:
             await self._lease.release()
         except TRANSIENT as error:

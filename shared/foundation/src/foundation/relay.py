@@ -17,6 +17,7 @@ import structlog
 from foundation.broker.port import Broker, Message
 from foundation.lease import Lease
 from foundation.store.port import NO_LEAF, EventStore, Recorded
+from foundation.tasks import end
 from foundation.transient import TRANSIENT, Backoff
 
 log = structlog.get_logger()
@@ -74,8 +75,7 @@ class Relay:
     async def close(self) -> None:
         """Stop. What was sent and not yet checkpointed will be sent again."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
         try:
             await self._lease.release()
         except TRANSIENT as error:
@@ -116,8 +116,7 @@ class Relay:
                     return
             sending.result()
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            await end([sending])
 
     async def _send(self, epoch: int) -> None:
         last = self._acknowledged = await self._pool.fetchval(_CHECKPOINT, self.topic, epoch)

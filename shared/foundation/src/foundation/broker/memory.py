@@ -45,7 +45,8 @@ class MemoryBroker:
         start = found.end if offset is None else min(max(offset, found.first), found.end)
         if start == found.end:
             try:
-                await asyncio.wait_for(found.grown.wait(), timeout_ms / 1000)
+                async with asyncio.timeout(timeout_ms / 1000):
+                    await found.grown.wait()
             except TimeoutError:
                 return Fetched((), start)
         messages = tuple(found.messages[start - found.first : start - found.first + limit])
