@@ -314,7 +314,7 @@ class MemberReinstated(Event, type="membership.MemberReinstated", version=1, sub
     effective_on: date
 
 
-class MemberTransferred(Event, type="membership.MemberTransferred", version=1):
+class MemberTransferred(Event, type="membership.MemberTransferred", version=1, subject="member", purpose="membership"):
     """Membership followed employment 会员关系转接: the union of the new employer took a proven member over.
 
     The old union completes the record, and may object only to identity or a duplicate, until `object_until` (inclusive).
@@ -324,7 +324,7 @@ class MemberTransferred(Event, type="membership.MemberTransferred", version=1):
     transfer: RecordId
     from_organisation: OrgCode
     organisation: OrgCode
-    proof: Proof
+    proof: Personal[Proof]
     object_until: date
     effective_on: date
     provenance: Provenance | None = None

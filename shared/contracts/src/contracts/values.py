@@ -208,7 +208,7 @@ def phone(number: str) -> str:
     mobile = kept.replace("-", "")
     if re.fullmatch(r"1[3-9][0-9]{9}", mobile, re.ASCII):
         return mobile
-    landline = re.fullmatch(r"(0[1-9][0-9]{1,2})-?([2-9][0-9]{6,7})(?:-([0-9]{1,6}))?", kept, re.ASCII)
+    landline = re.fullmatch(r"(010|02[0-9]|0[3-9][0-9]{2})-?([2-9][0-9]{6,7})(?:-([0-9]{1,6}))?", kept, re.ASCII)
     if landline:
         return "-".join(part for part in landline.groups() if part)
     if re.fullmatch(r"\+[1-9][0-9-]{5,18}", kept, re.ASCII):
