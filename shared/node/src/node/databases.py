@@ -1,37 +1,89 @@
-"""Databases and roles on the embedded servers: one database and its own role per service, one vault that they share."""
+"""Databases and roles: one database and its own role per service, and the vault that admits them.
 
+The embedded runtime calls `provision` at every start; where PostgreSQL is somebody else's, `python -m node.databases` does the same
+from the environment: TONGXIN_POSTGRES_ADMIN_DSN, TONGXIN_VAULT_ADMIN_DSN (database `vault`), TONGXIN_SECRETS (a folder).
+"""
+
+import asyncio
+import os
 import secrets
+from pathlib import Path
 
 import asyncpg
 from foundation import files
+from foundation.http.tokens import SigningKey
+from foundation.vault.keeper import Keeper
+from foundation.vault.masterkey import MasterKey
 
-from node.embedded.postgres import Postgres
-from node.folder import DataFolder
-from node.topology import SERVICES, ServiceSpec
-
-
-def role_password(folder: DataFolder, service: ServiceSpec) -> str:
-    """The password of a service's role, made at first start."""
-    made = files.ensure(folder.secrets / f"{service.name}.password", lambda: secrets.token_urlsafe(24).encode())
-    return made.read_text()
+from node.topology import SERVICES, VAULT, ServiceSpec
 
 
-async def provision(folder: DataFolder, postgres: Postgres, vault: Postgres) -> None:
-    """Make what is missing. Safe to repeat."""
-    for server, databases in ((postgres, {service.name: service.name for service in SERVICES}), (vault, {"vault": "postgres"})):
-        admin = await asyncpg.connect(server.dsn())
-        try:
-            for service in SERVICES:
-                await _role(admin, service.name, role_password(folder, service))
-            for database, owner in databases.items():
-                if not await admin.fetchval("select true from pg_database where datname = $1", database):
-                    await admin.execute(f"create database {database} owner {owner}")
-                await admin.execute(f"revoke connect on database {database} from public")
-        finally:
-            await admin.close()
+class Secrets:
+    """The node's secrets in one folder, each made when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def password(self, service: ServiceSpec) -> str:
+        """The password of a service's roles."""
+        made = files.ensure(self.folder / f"{service.name}.password", lambda: secrets.token_urlsafe(24).encode())
+        return made.read_text()
+
+    @property
+    def master_key(self) -> Path:
+        """The file of the vault's master key."""
+        path = self.folder / "master.key"
+        if not path.exists():
+            MasterKey.create(path)
+        return path
+
+    @property
+    def signing_key(self) -> Path:
+        """The file of the key that signs the services' tokens, and people's while no OIDC provider is configured."""
+        path = self.folder / "node.pem"
+        SigningKey.at(path)
+        return path
+
+
+async def provision(postgres_dsn: str, vault_dsn: str, kept: Secrets) -> None:
+    """Make what is missing, as superuser of both servers. Safe to repeat."""
+    admin = await asyncpg.connect(postgres_dsn)
+    try:
+        for service in SERVICES:
+            await _role(admin, service.name, kept.password(service))
+            await _database(admin, service.name, owner=service.name)
+    finally:
+        await admin.close()
+    admin = await asyncpg.connect(vault_dsn)
+    try:
+        await _database(admin, VAULT, owner="postgres")
+    finally:
+        await admin.close()
+    keeper = Keeper(_at(vault_dsn, VAULT), MasterKey.from_file(kept.master_key))
+    await keeper.prepare()
+    for service in SERVICES:
+        await keeper.admit(service.name, kept.password(service), service.purposes)
 
 
 async def _role(admin: asyncpg.Connection, name: str, password: str) -> None:
     verb = "alter" if await admin.fetchval("select true from pg_roles where rolname = $1", name) else "create"
     quoted = await admin.fetchval("select quote_literal($1)", password)
     await admin.execute(f"{verb} role {name} login password {quoted}")
+
+
+async def _database(admin: asyncpg.Connection, name: str, *, owner: str) -> None:
+    if not await admin.fetchval("select true from pg_database where datname = $1", name):
+        await admin.execute(f"create database {name} owner {owner}")
+    await admin.execute(f"revoke connect, temporary on database {name} from public")
+
+
+def _at(dsn: str, database: str) -> str:
+    return f"{dsn.rsplit('/', 1)[0]}/{database}"
+
+
+if __name__ == "__main__":
+    asyncio.run(
+        provision(
+            os.environ["TONGXIN_POSTGRES_ADMIN_DSN"], os.environ["TONGXIN_VAULT_ADMIN_DSN"], Secrets(Path(os.environ["TONGXIN_SECRETS"]))
+        )
+    )

@@ -27,7 +27,7 @@ def plan(folder: DataFolder) -> list[Planned]:
     postgres, vault = servers(folder, ports)
     stores = (PostgresPart("postgres", postgres), PostgresPart("vault", vault))
     broker = BrokerPart(folder, ports.broker)
-    provisioned = Once(lambda: asyncio.run(databases.provision(folder, postgres, vault)))
+    provisioned = Once(lambda: asyncio.run(databases.provision(postgres.dsn(), vault.dsn(), databases.Secrets(folder.secrets))))
     services = [
         Planned(
             ServicePart(folder, service.name, ports.of(service), partial(environment, folder, service, postgres, vault)),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from foundation.vault.keeper import INSTANCE_SETTINGS
+
 BASE_PORT = 8700
 
 
@@ -12,19 +14,19 @@ class ServiceSpec:
     name: str
     port: int
     follows: tuple[str, ...] = ()
-
-    @property
-    def module(self) -> str:
-        """What `python -m` runs."""
-        return self.name
+    purposes: tuple[str, ...] = ()
+    """For what it may use keys of the vault (docs/decisions/0003-vault.md)."""
 
 
 SERVICES = (
-    ServiceSpec("membership", 1),
+    ServiceSpec("membership", 1, purposes=("membership",)),
     ServiceSpec("assistance", 2, follows=("membership",)),
     ServiceSpec("rights", 3, follows=("membership",)),
     ServiceSpec("training", 4, follows=("membership",)),
 )
+
+VAULT = "vault"
+"""The database on the vault's server."""
 
 POSTGRES_PORT, VAULT_PORT, BROKER_PORT = 10, 11, 12
 """Offsets from the base port: the services' PostgreSQL, the vault's, the broker."""
@@ -39,7 +41,7 @@ POSTGRES_SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-VAULT_SETTINGS = POSTGRES_SETTINGS | {"max_connections": "60", "shared_buffers": "64MB", "max_wal_size": "256MB"}
+VAULT_SETTINGS = POSTGRES_SETTINGS | {"max_connections": "60", "shared_buffers": "64MB", "max_wal_size": "256MB"} | INSTANCE_SETTINGS
 """Small: the whole node fits in 4 GB (DESIGN 9)."""
 
 
