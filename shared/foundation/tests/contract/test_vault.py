@@ -169,6 +169,17 @@ async def test_documents_find_their_person(under_test: Fixture) -> None:
     assert len(set(everybody)) == 5
 
 
+async def test_a_person_may_have_several_documents(under_test: Fixture) -> None:
+    vault = under_test.vault
+    one = await vault.person("id", "1")
+    assert await vault.bind(one, "id", "2") == one
+    assert await vault.bind(one, "id", "2") == one
+    assert await vault.find_person("id", "2") == one
+    other = await vault.person("id", "3")
+    assert await vault.bind(one, "id", "3") == other, "given out before"
+    assert await vault.find_person("id", "3") == other
+
+
 async def test_a_restriction_withholds_and_can_be_lifted(under_test: Fixture) -> None:
     vault = under_test.vault
     key, shared = await vault.keys_for([KeyOf((ANN,), "m"), KeyOf((ANN, BEA), "m", "r1")])

@@ -116,6 +116,9 @@ class MemoryVault:
     async def persons(self, documents: Sequence[tuple[str, str, str]]) -> Sequence[str]:
         return [self._documents.setdefault(document, random_id()) for document in documents]
 
+    async def bind(self, person: str, kind: str, number: str, *, issuer: str = "CN") -> str:
+        return self._documents.setdefault((kind, number, issuer), person)
+
     async def find_person(self, kind: str, number: str, *, issuer: str = "CN") -> str | None:
         return self._documents.get((kind, number, issuer))
 

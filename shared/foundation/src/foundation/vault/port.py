@@ -170,6 +170,11 @@ class Vault(Protocol):
         """The same for many at once: (kind, number, issuer) each."""
         ...
 
+    async def bind(self, person: str, kind: str, number: str, *, issuer: str = "CN") -> str:
+        """Give a person one more document: a new number, or one that was pending. Returns who has it: somebody else where it was given
+        out before, and then nothing changed. Durable, idempotent."""
+        ...
+
     async def find_person(self, kind: str, number: str, *, issuer: str = "CN") -> str | None:
         """The person with this document, or None; creates nobody."""
         ...

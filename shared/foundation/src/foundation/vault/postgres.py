@@ -300,6 +300,10 @@ class PostgresVault:
         found = dict(zip(ordered, offered, strict=True))
         return [found[digest] for digest in digests]
 
+    async def bind(self, person: str, kind: str, number: str, *, issuer: str = "CN") -> str:
+        rows = await self._fetchall("select person from vault.persons_v1($1, $2)", [self._digest(kind, number, issuer)], [person])
+        return person if not rows else str(rows[0]["person"])
+
     async def find_person(self, kind: str, number: str, *, issuer: str = "CN") -> str | None:
         row = await self._fetchrow("select person from vault.find_persons_v1($1)", [self._digest(kind, number, issuer)])
         return None if row is None else str(row["person"])
