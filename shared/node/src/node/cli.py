@@ -4,6 +4,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from node import lifecycle, status
+from node import backup, lifecycle, status
 from node.embedded.postgres import PostgresFailed
 from node.errors import NodeError
 from node.folder import DataFolder, default_root
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,12 +46,12 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[P, R]], Callabl
             try:
                 return function(*args, **kwargs)
             except NodeError as error:
-                err.print(f"error: {error.what}", markup=False, soft_wrap=True)
+                err.print(f"error: {error.what}", markup=False)
                 if error.remedy:
-                    err.print(f"  {error.remedy}", markup=False, soft_wrap=True)
+                    err.print(f"  {error.remedy}", markup=False)
                 raise typer.Exit(error.exit_code) from error
             except PostgresFailed as error:
-                err.print(f"error: {error}", markup=False, soft_wrap=True)
+                err.print(f"error: {error}", markup=False)
                 raise typer.Exit(1) from error
 
         return group.command(name)(guarded)
@@ -107,6 +108,31 @@ def status_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         out.print(_addresses(folder, now))
     if not now.ready:
         raise typer.Exit(4)
+
+
+@command(app, "backup")
+def backup_(
+    target: Annotated[Path | None, typer.Argument(help="A folder that does not exist yet. Default: named by the moment, here.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Copy a running node's databases. Secrets are not in it: keep a copy of the secrets folder elsewhere."""
+    folder = opened(data_dir)
+    target = target or Path(f"tongxin-backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    with err.status("backup") as spinner:
+        manifest = backup.take(folder, target, lambda part: spinner.update(f"backup: {part}"))
+    for name, position in manifest.positions.items():
+        out.print(f"{name}: up to position {position}" if position is not None else f"{name}: did not say how far it goes")
+    out.print(f"backup in {target}; the keys that open it are in {folder.secrets} and belong elsewhere")
+
+
+@command(app, "restore")
+def restore(source: Annotated[Path, typer.Argument(help="A folder that `tongxin backup` made.")], data_dir: DataDir = None) -> None:
+    """Put a backup in the place of a stopped node's databases; what was there is kept beside."""
+    folder = opened(data_dir)
+    with err.status("restore") as spinner:
+        manifest = backup.restore(folder, source, lambda part: spinner.update(f"restore: {part}"))
+    out.print(f"restored what was backed up at {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC; start it with `tongxin up`")
+    out.print("a service whose topic or followers have seen later events refuses commands until those are back, or a new epoch is declared")
 
 
 def _addresses(folder: DataFolder, now: status.NodeStatus) -> Table:

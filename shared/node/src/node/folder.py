@@ -46,6 +46,7 @@ class PartState(BaseModel):
     port: int
     restarts: int
     log: str
+    trouble: str = ""
 
 
 class NodeState(BaseModel):

@@ -69,9 +69,11 @@ def wait_ready(folder: DataFolder, supervisor: subprocess.Popen[bytes] | None, r
         if now.ready:
             return now
         state = folder.state()
-        failed = next((part for part in state.parts.values() if part.state == "failed"), None) if state else None
+        failed = next(((name, part) for name, part in state.parts.items() if part.state == "failed"), None) if state else None
         if failed is not None:
-            raise NotReady(f"a process died again and again: {last_line(failed.log)}", f"read {failed.log}, then stop and start the node")
+            name, part = failed
+            why, where = (part.trouble, folder.log("supervisor")) if part.trouble else (last_line(part.log), part.log)
+            raise NotReady(f"{name} does not start: {why}", f"read {where}, then `tongxin down` and `tongxin up`")
         if supervisor is not None and supervisor.poll() is not None and folder.holder() is None:
             raise NotReady("the supervisor ended", f"read {folder.log('supervisor')}")
         report(", ".join(name for name, service in now.services.items() if not service.ready))

@@ -40,6 +40,8 @@ class Watched:
     launched_at: float = 0.0
     not_before: float = 0.0
     running: bool = False
+    trouble: str = ""
+    """Why the last launch failed, where it did."""
 
     @property
     def part(self) -> Part:
@@ -102,8 +104,10 @@ class Supervisor:
             if each.planned.prepare is not None:
                 each.planned.prepare()
             each.part.launch()
+            each.trouble = ""
             log.info("started %s", name)
-        except Exception:
+        except Exception as error:
+            each.trouble = str(error) or type(error).__name__
             log.exception("%s could not be started", name)
         # A launch that failed counts as a death: the next look sees it so.
         each.running, each.launched_at = True, now
@@ -145,7 +149,12 @@ def _state(supervisor: Supervisor) -> NodeState:
         supervisor=os.getpid(),
         parts={
             each.part.name: PartState(
-                state=each.state, pid=each.part.pid(), port=each.part.port, restarts=max(0, each.launches - 1), log=str(each.part.log)
+                state=each.state,
+                pid=each.part.pid(),
+                port=each.part.port,
+                restarts=max(0, each.launches - 1),
+                log=str(each.part.log),
+                trouble=each.trouble,
             )
             for each in supervisor.watched
         },

@@ -103,7 +103,7 @@ class ApacheKafka(_Process):
     def command(self) -> Sequence[str]:
         settings = self.folder / "server.properties"
         data = self.folder / "data"
-        controller = _free_port()
+        controller = free_port()
         settings.write_text(
             "\n".join(
                 [
@@ -164,7 +164,8 @@ def answers(port: int) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -10,6 +10,7 @@ import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -164,22 +165,31 @@ class Postgres:
         except (FileNotFoundError, IndexError):
             return False
 
-    def run(self, program: str, *arguments: str, password: bool = False) -> str:
-        """Run one of PostgreSQL's own programs as the server's user. Raises PostgresFailed with its last words."""
+    def run(self, program: str, *arguments: str, source: IO[bytes] | None = None, sink: IO[bytes] | None = None) -> None:
+        """Run one of PostgreSQL's own programs as the server's user and superuser, from one open file and into another.
+
+        Raises PostgresFailed with its last words.
+        """
+        secret = self.folder / "password"
         done = subprocess.run(  # noqa: S603 - our own binary
             [str(self._program(program)), *arguments],
-            capture_output=True,
-            text=True,
+            stdin=source or subprocess.DEVNULL,
+            stdout=sink or subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             check=False,
             cwd=self.folder,
-            env={"PATH": os.defpath, "LC_ALL": "C"} | ({"PGPASSWORD": self.password} if password else {}),
+            env={"PATH": os.defpath, "LC_ALL": "C", "PGPASSWORD": self.password if secret.exists() else ""},
             user=self._account[0] if self._account else None,
             group=self._account[1] if self._account else None,
             extra_groups=[] if self._account else None,
         )
         if done.returncode != 0:
-            raise PostgresFailed(f"{program} failed: {done.stderr.strip()[-400:]}")
-        return done.stdout
+            raise PostgresFailed(f"{program} failed: {done.stderr.decode(errors='replace').strip()[-400:]}")
+
+    @property
+    def connection(self) -> tuple[str, ...]:
+        """The options by which PostgreSQL's own programs reach this server as superuser."""
+        return ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
 
     def give(self, *paths: Path) -> None:
         """Make the server's user the owner of these paths."""
@@ -262,7 +272,8 @@ class Postgres:
                 return f"port {self.port} is in use"
         return words[-300:]
 
-    def _initialise(self, data: Path) -> None:
+    def prepare_folder(self) -> None:
+        """Make the instance's folder and its superuser's password, where they are missing. Raises Unreachable."""
         self.check_reachable()
         self.folder.mkdir(parents=True, exist_ok=True)
         secret = self.folder / "password"
@@ -270,6 +281,10 @@ class Postgres:
             secret.touch(mode=0o600)
             secret.write_text(secrets.token_urlsafe(24))
         self.give(self.folder, secret)
+
+    def _initialise(self, data: Path) -> None:
+        self.prepare_folder()
+        secret = self.folder / "password"
         # Made beside and renamed: a folder half made when somebody pulled the plug is never taken for a database.
         making = self.folder / "data.new"
         shutil.rmtree(making, ignore_errors=True)
