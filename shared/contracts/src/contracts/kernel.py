@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, StringConstraints
 
@@ -109,14 +109,12 @@ class Event(BaseModel):
 
 def _sealed_fields(cls: type[Event], subject: str | None, purpose: str | None) -> Iterator[tuple[str, Under]]:
     for name, field in cls.model_fields.items():
-        marks = list(field.metadata)
+        marks = [*field.metadata, *_marks(field.annotation)]
         if not any(isinstance(mark, _Seal) for mark in marks):
-            # An optional sealed field (`Personal[str] | None`) carries its mark one level down.
-            hint = get_type_hints(cls, include_extras=True).get(name)
-            marks = [mark for arm in get_args(hint) for mark in getattr(arm, "__metadata__", ())]
-            if not any(isinstance(mark, _Seal) for mark in marks):
-                continue
-        under = next((mark for mark in (*field.metadata, *marks) if isinstance(mark, Under)), None)
+            if _holds_sealed(field.annotation):
+                raise TypeError(f"{cls.__name__}.{name} holds sealed values inside others: seal the whole field")
+            continue
+        under = next((mark for mark in marks if isinstance(mark, Under)), None)
         if under is None:
             if subject is None or purpose is None:
                 raise TypeError(f"{cls.__name__}.{name} is sealed: name its subject and purpose on the class or with Under(...)")
@@ -125,6 +123,29 @@ def _sealed_fields(cls: type[Event], subject: str | None, purpose: str | None) -
             if named not in cls.model_fields:
                 raise TypeError(f"{cls.__name__}.{name} is sealed under {named!r}, which is not a field of the event")
         yield name, under
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """What an annotation is marked with at any arm: an optional sealed field carries its mark inside."""
+    if get_origin(annotation) is Annotated:
+        inner, *marks = get_args(annotation)
+        yield from marks
+        yield from _marks(inner)
+    elif get_origin(annotation) in (Union, UnionType):
+        for arm in get_args(annotation):
+            yield from _marks(arm)
+
+
+def _holds_sealed(annotation: Any, seen: frozenset[type] = frozenset()) -> bool:
+    """Whether a sealed field hides anywhere below, in a collection or in a model's fields."""
+    if any(isinstance(mark, _Seal) for mark in _marks(annotation)):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation not in seen and any(
+            any(isinstance(mark, _Seal) for mark in field.metadata) or _holds_sealed(field.annotation, seen | {annotation})
+            for field in annotation.model_fields.values()
+        )
+    return any(_holds_sealed(arm, seen) for arm in get_args(annotation))
 
 
 class EventTypeUnknown(LookupError):

@@ -177,7 +177,8 @@ class Keeper:
                 str(row[0])
                 for row in await connection.fetch(
                     "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-                    " where c.relkind = 'r' and n.nspname !~ '^(pg_|information_schema)' and (n.nspname <> 'vault' or c.relname in ('wrapping_keys', 'documents'))"
+                    " where c.relkind = 'r' and n.nspname !~ '^(pg_|information_schema)'"
+                    " and (n.nspname <> 'vault' or c.relname in ('wrapping_keys', 'documents'))"
                 )
             ]
             for table in tables:

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
+from itertools import islice
 from operator import or_
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from contracts.kernel import ERASED, Ciphertext, Erased, Event
+from contracts.kernel import ERASED, Ciphertext, Erased, Event, Under
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
@@ -35,16 +36,16 @@ class _Field:
     """How one sealed field is written and read. `to_json` is None where the value is its own JSON form."""
 
     name: str
-    subjects: tuple[str, ...]
-    purpose: str
+    under: int
     to_json: Callable[..., Any] | None
     from_json: Callable[[bytes], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How one event type is sealed: its sealed fields, and all of them in the order of the record."""
+    """How one event type is sealed: under what, its sealed fields, and all its fields in the order of the record."""
 
+    unders: tuple[Under, ...]
     sealed: tuple[_Field, ...]
     names: tuple[str, ...]
     excluded: set[str]
@@ -65,7 +66,8 @@ class Sealer:
 
         Raises KeyDestroyed, PurposeForbidden, VaultUnavailable.
         """
-        wanted = [of if of.record is None else KeyOf(of.subjects, of.purpose, random_id()) for of in _keys_of(batch)]
+        distinct = dict.fromkeys(of for one in batch for of in _keys_of(one).values())
+        wanted = [of if of.record is None else KeyOf(of.subjects, of.purpose, random_id()) for of in distinct]
         await self._vault.keys_for(wanted)
         for of in wanted:
             if of.record is not None:
@@ -78,13 +80,15 @@ class Sealer:
 
         Raises ValueError for an event whose values are sealed or erased already, or are not JSON.
         """
-        keys: dict[KeyOf, Key] = {}
-        for of in _keys_of(batch):
-            key = self._vault.held_for(of) if of.record is None else self._spare_key(of)
-            if key is None:
-                return None
-            keys[of] = key
-        return _seal_all(batch, keys)
+        keys: list[dict[int, Key]] = []
+        for one in batch:
+            keys.append({})
+            for under, of in _keys_of(one).items():
+                key = self._vault.held_for(of) if of.record is None else self._spare_key(of)
+                if key is None:
+                    return None
+                keys[-1][under] = key
+        return [_sealed(one, found) for one, found in zip(batch, keys, strict=True)]
 
     def _spare_key(self, of: KeyOf) -> Key | None:
         which = (of.owner, of.purpose)
@@ -98,8 +102,9 @@ class Sealer:
 
     async def seal(self, batch: Sequence[ToSeal]) -> Sequence[dict[str, Any]]:
         """Each event's `data`, whatever it takes. Raises what `prepare` and `try_seal` raise."""
-        wanted = _keys_of(batch)
-        return _seal_all(batch, dict(zip(wanted, await self._vault.keys_for(wanted), strict=True)))
+        wanted = [_keys_of(one) for one in batch]
+        keys = iter(await self._vault.keys_for([of for ofs in wanted for of in ofs.values()]))
+        return [_sealed(one, dict(zip(ofs, islice(keys, len(ofs)), strict=True))) for one, ofs in zip(batch, wanted, strict=True)]
 
     # ------------------------------------------------------------------------------------------------ opening
 
@@ -121,30 +126,24 @@ class Sealer:
 # ---------------------------------------------------------------------------------------------------- one event
 
 
-def _keys_of(batch: Sequence[ToSeal]) -> list[KeyOf]:
-    """The keys that the batch is sealed under, each once."""
-    return list(dict.fromkeys(_key_of(one, field) for one in batch for field in _plan(type(one.event)).sealed if _is_set(one, field)))
+def _keys_of(one: ToSeal) -> dict[int, KeyOf]:
+    """The keys that an event is sealed under, by the number of their `Under` in its plan; none for values that are not there."""
+    plan, values = _plan(type(one.event)), one.event.__dict__
+    needed = {field.under for field in plan.sealed if values[field.name] is not None}
+    return {under: _key_of(one, plan.unders[under]) for under in sorted(needed)}
 
 
-def _is_set(one: ToSeal, field: _Field) -> bool:
-    return one.event.__dict__[field.name] is not None
-
-
-def _key_of(one: ToSeal, field: _Field) -> KeyOf:
-    named = [one.event.__dict__[subject] for subject in field.subjects]
-    if len(named) == 1 and isinstance(named[0], str):
-        return KeyOf((named[0],), field.purpose)
-    subjects = [subject for value in named for subject in ([value] if isinstance(value, str) else value)]
+def _key_of(one: ToSeal, under: Under) -> KeyOf:
+    named = [one.event.__dict__[subject] for subject in under.subjects]
+    if len(named) == 1 and type(named[0]) is str:
+        return KeyOf((named[0],), under.purpose)
+    subjects = [subject for value in named for subject in (value if isinstance(value, list | tuple | set | frozenset) else [value])]
     if not all(isinstance(subject, str) for subject in subjects):
-        raise ValueError(f"{one.event.TYPE}.{field.name} is sealed under {field.subjects}, which must be in clear")
-    return KeyOf(tuple(sorted(set(subjects))), field.purpose, one.event_id)
+        raise ValueError(f"{one.event.TYPE} is sealed under {under.subjects}, and not all of them are known in clear")
+    return KeyOf(tuple(sorted(set(subjects))), under.purpose, one.event_id)
 
 
-def _seal_all(batch: Sequence[ToSeal], keys: Mapping[KeyOf, Key]) -> list[dict[str, Any]]:
-    return [_sealed(one, keys) for one in batch]
-
-
-def _sealed(one: ToSeal, keys: Mapping[KeyOf, Key]) -> dict[str, Any]:
+def _sealed(one: ToSeal, keys: Mapping[int, Key]) -> dict[str, Any]:
     event, plan = one.event, _plan(type(one.event))
     data = plan.clear(event, mode="json", exclude=plan.excluded)
     if not plan.sealed:
@@ -157,7 +156,7 @@ def _sealed(one: ToSeal, keys: Mapping[KeyOf, Key]) -> dict[str, Any]:
             continue
         if isinstance(value, Ciphertext | Erased):
             raise ValueError(f"{event.TYPE}.{field.name} is {type(value).__name__.lower()}: only clear values are sealed")
-        key = keys[_key_of(one, field)]
+        key = keys[field.under]
         try:
             data[field.name] = seal(
                 key=key.cipher,
@@ -222,20 +221,21 @@ def _path(data: Mapping[str, Any], value: Ciphertext) -> str:
 
 @cache
 def _plan(event: type[Event]) -> _Plan:
+    unders = tuple(dict.fromkeys(event.SEALED.values()))
     return _Plan(
-        sealed=tuple(_field(event, name) for name in event.SEALED),
+        unders=unders,
+        sealed=tuple(_field(event, name, unders.index(under)) for name, under in event.SEALED.items()),
         names=tuple(event.model_fields),
         excluded=set(event.SEALED),
         clear=event.__pydantic_serializer__.to_python,
     )
 
 
-def _field(event: type[Event], name: str) -> _Field:
-    under = event.SEALED[name]
+def _field(event: type[Event], name: str, under: int) -> _Field:
     clear = [arm for arm in _arms(event.model_fields[name].annotation) if arm is not NoneType]
     adapter: TypeAdapter[Any] = TypeAdapter(reduce(or_, clear))
     is_text = clear == [str]
-    return _Field(name, under.subjects, under.purpose, None if is_text else adapter.serializer.to_python, adapter.validator.validate_json)
+    return _Field(name, under, None if is_text else adapter.serializer.to_python, adapter.validator.validate_json)
 
 
 def _arms(annotation: Any) -> Iterator[Any]:
