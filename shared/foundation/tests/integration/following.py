@@ -1,7 +1,8 @@
 """A small world to follow a history in: a source that can be made to lie, a ledger that shows every effect, topics that lose and repeat."""
 
+import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -127,6 +128,13 @@ class Ledger:
         await connection.executemany("insert into ledger (number) values ($1)", [(one.event.number,) for one in batch])  # type: ignore[attr-defined]
         if self.fails:
             raise self.fails.pop()
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+    """Wait until something is so that can be seen from outside only."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0.005)
 
 
 async def ledger(pool: "asyncpg.Pool[asyncpg.Record]") -> list[int]:

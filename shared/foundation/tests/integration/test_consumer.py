@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ from foundation.record import leaf_hash
 from foundation.store.memory import MemoryStore
 from foundation.store.port import AppendRequest, NewEvent, StreamAppend
 
-from .following import CATALOGUE, Ledger, LocalSource, count_on, history_of, ledger, mangled, messages_of, record_of
+from .following import CATALOGUE, Ledger, LocalSource, count_on, history_of, ledger, mangled, messages_of, record_of, until
 
 TOPIC = "numbers.events"
 PACE = Pace(batch_max=20, poll_ms=20, reconcile_seconds=0.05)
@@ -73,12 +73,6 @@ class World:
 @pytest.fixture
 async def world(pool: Pool) -> World:
     return World(pool, await history_of(0))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for is seen from outside only
-            await asyncio.sleep(0.005)
 
 
 async def _bad_day(world: World, seed: int, consumers_count: int = 1) -> None:
