@@ -1,11 +1,12 @@
-"""The full append path: decide, make the person's key, seal, command id, commit; each command opens a new stream.
+"""The full append path: decide, seal, command id, commit; each command opens a new stream.
 
-python -m benchmarks.ours.append DSN VAULT_DSN CALLERS EVENTS
+python -m benchmarks.ours.append DSN VAULT_DSN CALLERS EVENTS known|new
+`known`: about one of a thousand people whose keys are at hand; `new`: each about a new person, whose key is made durable first.
 """
 
 import os
 import sys
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import uvloop
 from foundation.commands import Actor, CommandRef
@@ -16,20 +17,23 @@ from benchmarks.ours.store import THING, Do, full_path
 BY = Actor("0" * 32, "370902", "bench")
 
 
-async def main(dsn: str, vault_dsn: str, count: int, events: int) -> None:
+PEOPLE = 1_000
+
+
+async def main(dsn: str, vault_dsn: str, count: int, events: int, who: str) -> None:
     """Measure, after a short warm-up."""
     async with full_path(dsn, vault_dsn) as path:
+        people = [os.urandom(16).hex() for _ in range(PEOPLE)]
 
-        async def once(_: int, __: int) -> None:
-            person = os.urandom(16).hex()
-            key = CommandRef(UUID(bytes=uuid4().bytes), b"h" * 32)
-            await path.handler.handle(THING, person, Do(person, "欧阳娜娜"), by=BY, key=key)
+        async def once(_: int, number: int) -> None:
+            person = people[number % PEOPLE] if who == "known" else os.urandom(16).hex()
+            await path.handler.handle(THING, os.urandom(16).hex(), Do(person, "欧阳娜娜"), by=BY, key=CommandRef(uuid4(), b"h" * 32))
 
-        await callers(count, min(events, 4 * count), once)
+        await callers(count, max(PEOPLE, 4 * count), once)
         figures = await callers(count, events, once)
         record = await path.store.read(-1, limit=1)
         report(**figures, record_bytes=len(record[0].record))
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]))

@@ -15,6 +15,8 @@ from foundation.decider import Decider
 from foundation.migrations import migrate
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
+from foundation.tuning import settle_garbage_collector
+from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 from foundation.vault.postgres import PostgresVault
 from foundation.vault.sealer import Sealer
@@ -74,15 +76,21 @@ async def full_path(dsn: str, vault_dsn: str) -> AsyncIterator[Path]:
     """Everything that a command passes through, wired as a service wires it."""
     await migrate(dsn, files("foundation") / "migrations")
     pool = await asyncpg.create_pool(dsn, min_size=2, max_size=8)
-    vault = await PostgresVault.open(vault_dsn, MasterKey(bytes(32)))
+    master = MasterKey(bytes(32))
+    await Keeper(vault_dsn, master).prepare()
+    vault = PostgresVault(vault_dsn, master)
+    await vault.start()
     store = PostgresStore(pool)
+    await store.start()
     writer = GroupCommit(store)
     sealer = Sealer(vault)
     await writer.start()
+    settle_garbage_collector()
     try:
         handler = Handler(store=store, writer=writer, sealer=sealer, catalogue=CATALOGUE, clock=SystemClock(), source="/nodes/3709/bench")
         yield Path(store, writer, sealer, handler, pool)
     finally:
         await writer.close()
+        await store.close()
         await vault.close()
         await pool.close()

@@ -292,7 +292,7 @@ class Handler:
         steps = [_Step(*of) for of in zip(pending.parts, pending.streams, lanes, decided, strict=True)]
         if not any(decided) and self._read_first(pending):
             return
-        pending.sealing = [ToSeal(event, str(uuid7(now)), step.stream) for step in steps for event in step.events]
+        pending.sealing = [ToSeal(event, uuid7(now), step.stream) for step in steps for event in step.events]
         sealed = self._sealer.try_seal(pending.sealing)
         if sealed is None:
             self._keys.add(pending)

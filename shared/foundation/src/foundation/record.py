@@ -6,6 +6,7 @@ The same bytes are the Merkle leaf, the Kafka value and what an auditor download
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -49,6 +50,12 @@ def leaf_hash(record: bytes) -> bytes:
     return sha256(b"\x00" + record).digest()
 
 
+@lru_cache(maxsize=8)
+def _stamp(time: datetime) -> str:
+    # The events of one decision share their moment.
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def encode(
     *,
     id: str,
@@ -70,7 +77,7 @@ def encode(
         "source": source,
         "type": type,
         "subject": stream,
-        "time": time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "time": _stamp(time),
         "datacontenttype": "application/json",
         "dataschema": "urn:tongxin:event:" + type,
         "streamversion": version,

@@ -152,7 +152,7 @@ class RollbackGuard:
                 tree.extend((row["leaf"],))
             opened = EpochOpened(epoch=ours.epoch + 1, old_origin=origin, old_size=tree.size, old_root=tree.root().hex())
             record = encode(
-                id=str(uuid7(now)),
+                id=uuid7(now),
                 source=source,
                 type=EpochOpened.TYPE,
                 stream=f"epoch-{opened.epoch}",
