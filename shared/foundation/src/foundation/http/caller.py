@@ -1,0 +1,229 @@
+"""What a route gets: who is calling and what they may do (`Caller`), and the service it is a route of (`App`)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from fastapi import Depends
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
+from starlette.requests import Request
+
+from foundation.authority import Grant
+from foundation.authority_view import AuthorityView
+from foundation.clock import Clock
+from foundation.commands import Actor, CommandRef, Handler
+from foundation.decider import Decider, JointDecider, Refusal
+from foundation.http.answers import Accepted
+from foundation.http.auth import TokenMissing, Verifier
+from foundation.http.conditions import expected_version
+from foundation.http.idempotency import checked_key, command_ref
+from foundation.http.pagination import Cursors
+from foundation.http.problems import Unavailable
+from foundation.http.tokens import SERVICE_PREFIX
+from foundation.http.waiting import Reached, wait_for
+
+S = TypeVar("S")
+C = TypeVar("C")
+
+AUTHORITY_AGE_SECONDS_MAX = 10.0
+"""Money and confidential commands fail closed where the view of who may act is older than this (DESIGN 8)."""
+
+READS = frozenset({"GET", "HEAD"})
+
+
+class NotPermitted(Refusal):
+    """The caller holds no grant for this, there, today."""
+
+    status = 403
+
+
+class ActingAsNeeded(Refusal):
+    """The caller holds several posts that allow this and has to say, in Acting-As, in which of them it acts."""
+
+    status = 400
+
+
+class AuthorityStale(Unavailable):
+    """What is known here about who may act is too old for money and confidential matters."""
+
+    retry_after = 5
+
+
+@dataclass(slots=True)
+class Application:
+    """A running service as its routes see it."""
+
+    name: str
+    handler: Handler
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    clock: Clock
+    zone: ZoneInfo
+    verifier: Verifier
+    authority: AuthorityView
+    cursors: Cursors
+    request_secret: bytes
+    reached: Mapping[str, Reached] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    """What else a service's routes need, by name, put there by its composition root."""
+
+    async def handle(
+        self, decider: Decider[S, C], id: str, command: C, *, by: "Calling", expected: int | None = None, org: str | None = None
+    ) -> Accepted:
+        """Handle a command that came by HTTP: once for its Idempotency-Key, on the version of its If-Match.
+
+        Raises what `commands.Handler.handle` raises, and the header's own refusals.
+        """
+        key, seen = await by.command_ref(), by.expected if expected is None else expected
+        return Accepted(self.name, await self.handler.handle(decider, id, command, by=by.actor(org), key=key, expected=seen))
+
+    async def handle_joint(
+        self, joint: JointDecider[C], command: C, *, by: "Calling", expected: int | None = None, org: str | None = None
+    ) -> Accepted:
+        """The same for a rule over several streams; If-Match is about the first."""
+        key, seen = await by.command_ref(), by.expected if expected is None else expected
+        return Accepted(self.name, await self.handler.handle_joint(joint, command, by=by.actor(org), key=key, expected=seen))
+
+    async def state(self, decider: Decider[S, Any], id: str) -> tuple[S, int]:
+        """A stream's durable state and version."""
+        return await self.handler.state(decider, id)
+
+    def today(self) -> date:
+        """The day it is where the node stands."""
+        return self.clock.now().astimezone(self.zone).date()
+
+
+class Calling:
+    """The caller of one request. Commands are handled only after a `require…` of its has said yes."""
+
+    __slots__ = ("_app", "_org", "_permitted", "_request", "principal")
+
+    def __init__(self, principal: str, request: Request, app: Application) -> None:
+        self.principal, self._request, self._app = principal, request, app
+        self._permitted = False
+        self._org: str | None = None
+
+    @property
+    def service(self) -> str | None:
+        """The name of the calling service, None where a person calls."""
+        return self.principal.removeprefix(SERVICE_PREFIX) if self.principal.startswith(SERVICE_PREFIX) else None
+
+    async def require(self, *roles: str, unit: str, fresh: bool = False) -> Grant:
+        """Go on only if the caller may act in one of these roles for the unit, today. The grant it acts by.
+
+        `fresh`: for money and confidential matters, which fail closed on an old view. Raises NotPermitted, ActingAsNeeded, AuthorityStale.
+        """
+        if fresh:
+            self.require_fresh_authority()
+        grants = await self._app.authority.grants(self.principal, roles, unit, self._app.today())
+        post = self._request.headers.get("acting-as")
+        if post is not None:
+            grants = [grant for grant in grants if grant.id == post]
+        if not grants:
+            raise NotPermitted(f"this takes one of these roles there: {', '.join(sorted(roles))}", roles=sorted(roles))
+        if self._request.method not in READS and len({grant.unit for grant in grants}) > 1:
+            posts = [{"grant": grant.id, "unit": grant.unit, "role": grant.role} for grant in grants]
+            raise ActingAsNeeded("you hold several posts that allow this: say in Acting-As by which grant you act", posts=posts)
+        self._permitted, self._org = True, grants[0].unit
+        return grants[0]
+
+    def require_fresh_authority(self) -> None:
+        """Raises AuthorityStale where who may act was last known for certain more than AUTHORITY_AGE_SECONDS_MAX ago."""
+        if not self._app.authority.age_seconds() <= AUTHORITY_AGE_SECONDS_MAX:
+            raise AuthorityStale("who may act is not known freshly enough here just now; try again soon")
+
+    def require_service(self, *names: str) -> None:
+        """Go on only if one of our own services calls (any of them where none is named). Raises NotPermitted."""
+        if self.service is None or (names and self.service not in names):
+            raise NotPermitted("only our own services may do this")
+        self._permitted = True
+
+    def require_self(self, principal: str) -> None:
+        """Go on only if the caller is that very person. Raises NotPermitted."""
+        if self.principal != principal:
+            raise NotPermitted("only the person concerned may do this")
+        self._permitted = True
+
+    async def require_service_or(self, *roles: str, unit: str) -> None:
+        """Go on for our own services, and for people with one of these roles there. Raises what `require` raises."""
+        if self.service is not None:
+            self._permitted = True
+        else:
+            await self.require(*roles, unit=unit)
+
+    def grants(self) -> Sequence[Grant]:
+        """Everything the caller holds today."""
+        return self._app.authority.roles(self.principal, self._app.today())
+
+    def actor(self, org: str | None = None) -> Actor:
+        """Who acts, for the record; `org` where it is another than the unit of the caller's grant.
+
+        Raises RuntimeError where no `require…` has been asked: a command without a check is a bug, and must not get through.
+        """
+        if not self._permitted:
+            raise RuntimeError("a command was handled without asking whether the caller may")
+        return Actor(self.principal, org or self._org, self._request.scope["tongxin.trace"])
+
+    @property
+    def expected(self) -> int | None:
+        """The version that If-Match names. Raises IfMatchMalformed."""
+        return expected_version(self._request.headers.get("if-match"))
+
+    async def command_ref(self) -> CommandRef:
+        """What is remembered of this request as a command. Raises IdempotencyKeyMissing, IdempotencyKeyMalformed."""
+        request = self._request
+        query = request.scope["query_string"].decode("ascii", "replace")
+        return command_ref(
+            self._app.request_secret,
+            principal=self.principal,
+            method=request.method,
+            route=request.scope["route"].path,
+            path=request.scope["path"] + (f"?{query}" if query else ""),
+            key=checked_key(request.headers.get("idempotency-key")),
+            body=await request.body(),
+        )
+
+
+def application(request: Request) -> Application:
+    """The service that a request came to."""
+    return cast(Application, request.scope["app"].state.application)
+
+
+class Bearer(SecurityBase):
+    """Authenticates a request by its bearer token, and documents that it does; on queries, waits for `at_least`."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearerModel(bearerFormat="JWT")
+        self.scheme_name = "bearer"
+
+    async def __call__(self, request: Request) -> Calling:
+        """Raises TokenMissing, TokenInvalid, TokenExpired, and what `waiting.wait_for` raises."""
+        app = application(request)
+        caller = Calling(await app.verifier.principal(_bearer_token(request)), request, app)
+        if b"at_least=" in request.scope["query_string"]:
+            await wait_for(request.query_params.getlist("at_least"), app.reached)
+        return caller
+
+
+def _bearer_token(request: Request) -> bytes:
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = value.partition(b" ")
+            if scheme.lower() == b"bearer" and token.strip():
+                return cast(bytes, token.strip())
+            break
+    raise TokenMissing
+
+
+async def _application(request: Request) -> Application:
+    return application(request)
+
+
+Caller = Annotated[Calling, Depends(Bearer())]
+"""A route's authenticated caller."""
+
+App = Annotated[Application, Depends(_application)]
+"""A route's service."""

@@ -1,0 +1,271 @@
+"""Problem details (RFC 9457): every error leaves as `application/problem+json` with a stable `type`, and nothing personal in it."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from foundation.decider import Refusal
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:tongxin:problem:"
+ERRORS_MAX = 50
+"""How many faults of one request are listed; a caller with more has a bug, not a typing error."""
+
+
+class FieldError(BaseModel):
+    """One fault of a request: where (`in`, and a JSON pointer below it), what, and pydantic's name for the kind of fault.
+
+    Never the value itself: it may be personal.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    in_: str = Field(alias="in", examples=["body", "query", "path", "header"])
+    pointer: str = Field(examples=["/name"])
+    message: str
+    type: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. `type` is stable for ever: programs branch on it, people read `title` and `detail`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:tongxin:problem:member-not-active"])
+    title: str
+    status: int
+    detail: str
+    trace: str | None = Field(default=None, description="What to quote when asking about it: the trace id in our logs.")
+    errors: list[FieldError] | None = None
+
+
+class NoSuchResource(Refusal):
+    """Nothing is at this address."""
+
+    status = 404
+
+
+class MethodNotAllowed(Refusal):
+    """The resource is there, the method is not."""
+
+    status = 405
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__("this resource does not take that method")
+        self.headers = dict(headers)
+
+
+class NotAcceptable(Refusal):
+    """The answer is JSON, which the caller's Accept header rules out (RFC 9110, 12.5.1)."""
+
+    status = 406
+
+
+class MediaTypeUnsupported(Refusal):
+    """The body is not of the media type that the route takes (RFC 9110, 15.5.16)."""
+
+    status = 415
+
+
+class BodyMalformed(Refusal):
+    """The body is not JSON text in UTF-8 with unique names (RFC 8259; RFC 7493, 2)."""
+
+    status = 400
+
+
+class BodyTooLarge(Refusal):
+    """The body is over what the route takes; `limit` is in bytes."""
+
+    status = 413
+
+
+class RequestInvalid(Refusal):
+    """The request does not have the documented form; `errors` says where."""
+
+    status = 422
+
+
+class RecordTooLarge(Refusal):
+    """What would be recorded is over the size of a record; documents belong outside, by digest."""
+
+    status = 413
+
+
+class PersonErased(Refusal):
+    """The person's data was destroyed for this purpose, so nothing more can be recorded under it."""
+
+    status = 410
+
+
+class Unavailable(Refusal):
+    """Not now: nothing was half-written, and the same request may be sent again after `retry_after` seconds."""
+
+    status = 503
+    retry_after = 1
+
+
+class Overloaded(Unavailable):
+    """More commands are queued than the service takes."""
+
+
+class Contended(Unavailable):
+    """The command's streams moved under it every time."""
+
+
+class HistoryUnavailable(Unavailable):
+    """The history cannot be read or written now."""
+
+    retry_after = 2
+
+
+class HistoryFull(Unavailable):
+    """The disk is full: commands are refused until there is room."""
+
+    retry_after = 60
+
+
+class WritesRefused(Unavailable):
+    """Somebody has seen more of this history than it holds: an operator restores it or declares a new epoch first."""
+
+    retry_after = 60
+
+
+class VaultUnavailable(Unavailable):
+    """The vault with the keys cannot be reached now."""
+
+    retry_after = 2
+
+
+class InternalError(Refusal):
+    """A bug. Nothing is said but the trace id."""
+
+    status = 500
+
+
+COMMON: tuple[type[Refusal], ...] = (
+    BodyMalformed,
+    NoSuchResource,
+    MethodNotAllowed,
+    NotAcceptable,
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    RequestInvalid,
+    InternalError,
+    Unavailable,
+)
+"""What any route may answer; documented on each."""
+
+
+def problem(refusal: Refusal, *, trace: str | None = None) -> Response:
+    """The response for a refusal, its status and headers included."""
+    document: dict[str, Any] = {
+        "type": TYPE_PREFIX + refusal.TYPE,
+        "title": title(type(refusal)),
+        "status": refusal.status,
+        "detail": refusal.detail,
+        **({"trace": trace} if trace else {}),
+        **refusal.members,
+    }
+    return Response(orjson.dumps(document, default=str), refusal.status, _headers(refusal), MEDIA_TYPE)
+
+
+def title(refusal: type[Refusal]) -> str:
+    """The problem type as words: `member-not-active` → `Member not active`."""
+    return refusal.TYPE.replace("-", " ").capitalize()
+
+
+def _headers(refusal: Refusal) -> dict[str, str]:
+    headers: dict[str, str] = {"cache-control": "no-store", **getattr(refusal, "headers", {})}
+    if isinstance(refusal, Unavailable):
+        headers["retry-after"] = str(refusal.retry_after)
+    if isinstance(refusal, BodyTooLarge):
+        headers["connection"] = "close"  # the rest of the body is on its way, and nobody will read it
+    return headers
+
+
+# ----------------------------------------------------------------------------------------------- from exceptions
+
+
+def from_http_exception(error: HTTPException) -> Refusal:
+    """What the router and FastAPI say with a bare status. FastAPI hides behind a 400 whatever went wrong while it read the body."""
+    if isinstance(error.__cause__, Refusal):
+        return error.__cause__
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return NoSuchResource("there is nothing at this address")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed(error.headers or {})
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return BodyMalformed("the body could not be read")
+    return InternalError("something went wrong on our side")
+
+
+def from_validation(error: RequestValidationError) -> Refusal:
+    """The faults that pydantic found, without the values it found them in."""
+    faults = [field_error(one) for one in error.errors()[:ERRORS_MAX]]
+    return RequestInvalid("the request does not have the documented form", errors=faults)
+
+
+def field_error(fault: Mapping[str, Any]) -> dict[str, str]:
+    """One of pydantic's faults as a member of the problem document."""
+    where, *path = fault["loc"] or ("body",)
+    message = str(fault["msg"])
+    value = fault.get("input")
+    # A validator's own message may quote what it was given; so may pydantic's about tags.
+    if isinstance(value, str | int | float) and str(value) and str(value) in message:
+        message = "Input is not valid"
+    return {"in": str(where), "pointer": pointer(path), "message": message, "type": str(fault["type"])}
+
+
+def pointer(path: Iterable[object]) -> str:
+    """A JSON pointer (RFC 6901), cut to a length that a log line or a screen can bear."""
+    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:100] for part in path)
+    return text[:300].encode("utf-8", "replace").decode()
+
+
+# ------------------------------------------------------------------------------------------------- documentation
+
+
+def problems(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer these refusals, for its OpenAPI document."""
+    by_status: dict[int, list[type[Refusal]]] = {}
+    for refusal in dict.fromkeys(refusals):
+        by_status.setdefault(refusal.status, []).append(refusal)
+    return {
+        status: {
+            "description": "\n".join(f"- `{one.TYPE}`: {_sentence(one)}" for one in found),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}),
+        }
+        for status, found in sorted(by_status.items())
+    }
+
+
+def _sentence(refusal: type[Refusal]) -> str:
+    return (refusal.__doc__ or title(refusal)).strip().split("\n")[0]
+
+
+def merged(*documents: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """Several `responses`, their descriptions joined where they speak of the same status."""
+    out: dict[int | str, dict[str, Any]] = {}
+    for document in documents:
+        for status, response in document.items():
+            first = out.get(status)
+            out[status] = response if first is None else {**first, **response, "description": _joined(first, response)}
+    return out
+
+
+def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    lines = [*first.get("description", "").split("\n"), *second.get("description", "").split("\n")]
+    return "\n".join(dict.fromkeys(line for line in lines if line))
+
+
+def trace_of(request: Request) -> str | None:
+    """The trace id that the edge gave this request."""
+    return request.scope.get("tongxin.trace")

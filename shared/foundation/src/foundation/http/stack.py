@@ -1,0 +1,110 @@
+"""The HTTP side of a service in one place: routes, exception handlers, middleware, and the OpenAPI document."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Lifespan
+
+from foundation import commands, record
+from foundation.decider import Refusal
+from foundation.http import problems
+from foundation.http.auth import KeysUnavailable, TokenExpired, TokenInvalid, TokenMissing
+from foundation.http.caller import ActingAsNeeded, AuthorityStale, NotPermitted
+from foundation.http.edge import Edge
+from foundation.http.routing import Route, Router
+from foundation.store import port as store
+from foundation.store import writer
+from foundation.telemetry import Metrics, Traces
+from foundation.vault import port as vault
+
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+"""FastAPI's own would export query strings, exception messages and refused input. The edge does it without them."""
+
+
+class Http(FastAPI):
+    """FastAPI with a middleware stack of our own, every layer of which is named here."""
+
+    def __init__(self, *, metrics: Metrics, traces: Traces, **options: Any) -> None:
+        self._metrics, self._traces = metrics, traces
+        super().__init__(telemetry=NO_TELEMETRY, redirect_slashes=False, redoc_url=None, **options)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """From the outside in: trace, count, log and catch bugs; exceptions that are answers; FastAPI's exit stack; routes."""
+        app: ASGIApp = AsyncExitStackMiddleware(self.router)
+        app = ExceptionMiddleware(app, handlers=handlers())
+        return Edge(app, metrics=self._metrics, traces=self._traces)
+
+    def openapi(self) -> dict[str, Any]:
+        """FastAPI's document with the Problem schema, 401 and 403 where a token is asked for."""
+        if self.openapi_schema is None:
+            _complete(super().openapi())
+        return super().openapi()
+
+
+def build(name: str, version: str, routers: Sequence[Router], *, lifespan: Lifespan[Any], metrics: Metrics, traces: Traces) -> Http:
+    """The application of these routes. Raises TypeError on routes that are not `foundation.http.routing.Route`."""
+    http = Http(title=f"Tongxin {name}", version=version, lifespan=lifespan, metrics=metrics, traces=traces)
+    for router in routers:
+        for route in router.routes:
+            if not isinstance(route, Route):
+                raise TypeError(f"{route} is not of a foundation.http.routing.Router: it would skip the checks that every route makes")
+            # Taken over as they are: FastAPI's include_router matches every request twice, for prefixes that we do not use.
+            http.router.routes.append(route)
+    return http
+
+
+# ------------------------------------------------------------------------------------------------ exception handlers
+
+
+def handlers() -> dict[Any, Callable[..., Any]]:
+    """Every exception that is an answer. What is not here is a bug, and the edge answers it."""
+
+    def answer(of: Callable[[Any], Refusal]) -> Callable[[Request, Exception], Any]:
+        async def handle(request: Request, error: Exception) -> Response:
+            return problems.problem(of(error), trace=request.scope.get("tongxin.trace"))
+
+        return handle
+
+    return {
+        Refusal: answer(lambda refusal: refusal),
+        RequestValidationError: answer(problems.from_validation),
+        HTTPException: answer(problems.from_http_exception),
+        commands.Contended: answer(lambda _: problems.Contended("others kept changing this at the same moment; send it again")),
+        record.RecordTooLarge: answer(lambda error: problems.RecordTooLarge("what you send is too much for one record", size=error.size)),
+        writer.Overloaded: answer(lambda _: problems.Overloaded("there is more to do than we can take just now; send it again")),
+        store.StoreFull: answer(lambda _: problems.HistoryFull("the disk is full: nothing can be recorded until there is room")),
+        store.StoreUnavailable: answer(lambda _: problems.HistoryUnavailable("the history cannot be reached just now; send it again")),
+        store.WritesRefused: answer(lambda _: problems.WritesRefused("recording is stopped until an operator has looked at the history")),
+        vault.VaultUnavailable: answer(lambda _: problems.VaultUnavailable("the vault cannot be reached just now; send it again")),
+        vault.KeyDestroyed: answer(lambda _: problems.PersonErased("this person's data has been erased")),
+        KeysUnavailable: answer(lambda _: problems.Unavailable("the issuer's keys cannot be read just now; send it again")),
+        asyncpg.DiskFullError: answer(lambda _: problems.HistoryFull("the disk is full: nothing can be recorded until there is room")),
+        **{
+            unreachable: answer(lambda _: problems.HistoryUnavailable("the database cannot be reached just now; send it again"))
+            for unreachable in (
+                *(asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.TooManyConnectionsError),
+                *(ConnectionError, TimeoutError),
+            )
+        },
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------- OpenAPI
+
+
+def _complete(document: dict[str, Any]) -> None:
+    _, definitions = models_json_schema([(problems.Problem, "serialization")], ref_template="#/components/schemas/{model}")
+    document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+    secured = problems.problems(TokenMissing, TokenInvalid, TokenExpired, NotPermitted, ActingAsNeeded, AuthorityStale)
+    for operation in (one for operations in document["paths"].values() for one in operations.values() if "security" in one):
+        responses: dict[int | str, Any] = {int(status): response for status, response in operation["responses"].items()}
+        operation["responses"] = {str(status): response for status, response in problems.merged(responses, secured).items()}
