@@ -24,7 +24,7 @@ from foundation.store.port import (
     StoreUnavailable,
     WritesRefused,
 )
-from foundation.store.signal import Signal
+from foundation.store.signal import Signal, is_lost
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -206,7 +206,7 @@ class PostgresStore:
         return [standing.get(request) or appended[request] for request in batch.requests]
 
     async def _connected(self) -> "Connection":
-        if self._writer is not None and self._writer.is_closed():
+        if self._writer is not None and is_lost(self._writer):
             await self._drop_writer()
         with reporting():
             if self._writer is None:
@@ -224,7 +224,8 @@ class PostgresStore:
     async def _drop_writer(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            writer.terminate()
+            if not is_lost(writer):
+                writer.terminate()
             await self._pool.release(writer)
 
     # ------------------------------------------------------------------------------------------------ read

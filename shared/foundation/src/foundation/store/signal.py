@@ -16,6 +16,14 @@ CHANNEL = "history"
 RECONNECT_SECONDS = 1.0
 
 
+def is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    """Whether a connection of a pool has ended; the pool takes such a one back by itself, and then it answers to nothing."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
 class Signal:
     """Listens on one kept connection and sends on it, after the commit and apart from it: NOTIFY takes a lock that spans databases, which
     must not be held through the fsync of an append. Signals that are due while one is under way become one."""
@@ -70,6 +78,6 @@ class Signal:
                 self._due.clear()
                 await connection.execute(f"notify {CHANNEL}")
         finally:
-            if not connection.is_closed():
+            if not is_lost(connection):
                 connection.remove_termination_listener(lost)
                 await connection.remove_listener(CHANNEL, heard)
