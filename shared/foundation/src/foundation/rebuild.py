@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import TypeAlias
 
 import asyncpg
@@ -29,14 +30,17 @@ RANGE_EVENTS = 4_000
 SWITCH_EVENTS_MAX = 1_000
 """At most so many events are applied while the switch holds the group's cursor."""
 
-SWITCH_LOCK_SECONDS = 1.0
-"""How long a switch waits for readers of the view before it steps back and lets new ones in."""
+SWITCH_LOCK_SECONDS = 0.2
+"""How long a switch waits for readers of the views before it steps back and lets new ones in. Well below PostgreSQL's deadlock_timeout:
+where a reader of one view wants another that the switch holds already, it is the switch that gives way."""
 
 SWITCH_PAUSE_SECONDS = 0.2
 """How long new readers and the group's writer have for themselves before the switch tries again."""
 
 READ_ATTEMPTS = 8
 """Attempts, with growing waits, at one range of the history."""
+
+BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -84,14 +88,10 @@ async def rebuild(group: ProjectionGroup, reader: Reader, pool: Pool) -> Rebuilt
 @asynccontextmanager
 async def _alone(group: ProjectionGroup, pool: Pool) -> AsyncIterator[Connection]:
     """A connection that holds the group's lock: one rebuild at a time. A crash loses the connection, and the lock with it."""
-    name = f"rebuild:{group.consumer}:{group.source}"
     async with pool.acquire() as connection:
-        await connection.execute("select pg_advisory_lock(hashtextextended($1, 0))", name)
-        try:
-            yield connection
-        finally:
-            if not connection.is_closed():
-                await connection.execute("select pg_advisory_unlock(hashtextextended($1, 0))", name)
+        # The pool gives up a connection's advisory locks when it gets it back.
+        await connection.execute("select pg_advisory_lock(hashtextextended($1, 0))", f"rebuild:{group.consumer}:{group.source}")
+        yield connection
 
 
 async def _same_history(cursor: Cursor, reader: Reader) -> bool:
@@ -217,7 +217,7 @@ class _Rebuild:
                     raise CursorMoved(self.group.consumer, self.group.source)
                 await self._show()
                 await cursors.move(self.connection, self.group.consumer, self.group.source, own, target)
-        except asyncpg.LockNotAvailableError:
+        except BUSY:
             log.info("rebuild waits for readers", consumer=self.group.consumer, source=self.group.source)
             await asyncio.sleep(SWITCH_PAUSE_SECONDS)
             return False
@@ -225,11 +225,14 @@ class _Rebuild:
         return True
 
     async def _show(self) -> None:
-        """Point the views at the new tables."""
+        """Point the views at the new tables, and let the old builds be garbage."""
+        views = [view for tables in self.tables.values() for view in tables.items()]
+        # Readers of several views lock them in an order of their own. Where that crosses ours, the next attempt has another order.
+        SystemRandom().shuffle(views)
+        for view, table in views:
+            await _show_table(self.connection, view, table)
         live = {build.projection: build for build in await self.group.builds(self.connection, live=True)}
         for name, tables in self.tables.items():
-            for view, table in tables.items():
-                await _show_table(self.connection, view, table)
             if name in live:
                 await _hide(self.connection, self.group, live[name], keep=tuple(tables))
             await self.connection.execute(
@@ -280,5 +283,5 @@ async def _drop_garbage(group: ProjectionGroup, connection: Connection) -> None:
                     "delete from projection_builds where consumer = $1 and source = $2 and projection = $3 and build = $4",
                     *(group.consumer, group.source, build.projection, build.build),
                 )
-        except asyncpg.LockNotAvailableError:
+        except BUSY:
             log.info("an old table is still read", consumer=group.consumer, projection=build.projection, build=build.build)

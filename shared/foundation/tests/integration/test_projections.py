@@ -6,18 +6,17 @@ from dataclasses import replace
 
 import asyncpg
 import pytest
-from contracts.kernel import Catalogue, Event
+from contracts.kernel import Event
 from foundation import cursor as cursors
 from foundation.cursor import Connection
 from foundation.history import Happened
 from foundation.progress import Halted
 from foundation.projection_runner import ProjectionRunner
-from foundation.projections import Projection, ProjectionGroup, Tables
+from foundation.projections import Projection, Tables
 from foundation.rebuild import ensure_built
 from foundation.store.memory import MemoryStore
-from foundation.store.port import Head, NewEvent, StreamAppend, AppendRequest
 
-from .toy import CATALOGUE, UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, record
+from .toy import UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, units
 
 
 @pytest.fixture
@@ -34,10 +33,6 @@ async def store() -> AsyncIterator[MemoryStore]:
 
 
 Pool = asyncpg.Pool
-
-
-async def units(pool: Pool) -> list[tuple[str, str | None, str]]:
-    return [tuple(row) for row in await pool.fetch("select unit, parent, name from units order by unit")]
 
 
 async def test_follows_from_before_its_start_and_on(pool: Pool, store: MemoryStore) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 from contracts.kernel import Catalogue, Event
 from foundation.cursor import Connection
 from foundation.history import Happened
@@ -33,27 +34,35 @@ CATALOGUE = Catalogue(UnitPlaced, UnitRenamed, UnitClosed)
 
 
 async def apply_units(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
-    """The last word on each unit in the batch, written in two statements; and a count of what happened to it."""
-    placed: dict[str, tuple[str | None, str | None]] = {}
+    """The last word on each unit in the batch, written in a few statements; and a count of what happened to it."""
+    placed: dict[str, tuple[str | None, str]] = {}
+    renamed: dict[str, str] = {}
     closed: set[str] = set()
     times: dict[str, int] = {}
     for happened in batch:
         match happened.event:
             case UnitPlaced(unit=unit, parent=parent, name=name):
                 placed[unit] = (parent, name)
-                closed.discard(unit)
-            case UnitRenamed(unit=unit, name=name):
-                placed[unit] = (placed[unit][0] if unit in placed else None, name)
+            case UnitRenamed(unit=unit, name=name) if unit in placed:
+                placed[unit] = (placed[unit][0], name)
+            case UnitRenamed(unit=unit, name=name) if unit not in closed:
+                renamed[unit] = name
             case UnitClosed(unit=unit):
                 placed.pop(unit, None)
                 closed.add(unit)
             case _:
-                continue
+                pass
+        unit = happened.event.unit  # type: ignore[attr-defined]
         times[unit] = times.get(unit, 0) + 1
-    await connection.execute(f"delete from {tables['units']} where unit = any ($1)", list(closed))
+    units = tables["units"]
+    await connection.execute(f"delete from {units} where unit = any ($1)", list(closed))
     await connection.execute(
-        f"insert into {tables['units']} as u (unit, parent, name) select * from unnest($1::text[], $2::text[], $3::text[])"
-        " on conflict (unit) do update set parent = coalesce(excluded.parent, u.parent), name = excluded.name",
+        f"update {units} u set name = r.name from unnest($1::text[], $2::text[]) as r (unit, name) where u.unit = r.unit",
+        *(list(renamed), list(renamed.values())),
+    )
+    await connection.execute(
+        f"insert into {units} (unit, parent, name) select * from unnest($1::text[], $2::text[], $3::text[])"
+        " on conflict (unit) do update set parent = excluded.parent, name = excluded.name",
         *(list(placed), [parent for parent, _ in placed.values()], [name for _, name in placed.values()]),
     )
     await connection.execute(
@@ -104,3 +113,13 @@ async def append(store: EventStore, *events: Event, stream: str = "units-all") -
     new = tuple(record(event, stream, stands + at) for at, event in enumerate(events, 1))
     (outcome,) = await store.append([AppendRequest((StreamAppend(stream, stands, new),))])
     return outcome.position  # type: ignore[union-attr,no-any-return]
+
+
+async def units(pool: "asyncpg.Pool[asyncpg.Record]") -> list[tuple[str, str | None, str]]:
+    """What readers see."""
+    return [tuple(row) for row in await pool.fetch("select unit, parent, name from units order by unit")]
+
+
+async def tables(pool: "asyncpg.Pool[asyncpg.Record]") -> list[str]:
+    """The physical tables there are."""
+    return [row[0] for row in await pool.fetch("select tablename from pg_tables where tablename like 'unit%' order by tablename")]
