@@ -115,6 +115,10 @@ class DataFolder:
         """Tell others what the supervisor sees."""
         self._write("state.json", state.model_dump())
 
+    def forget_state(self) -> None:
+        """An earlier life's state says nothing about the next one."""
+        (self.root / "state.json").unlink(missing_ok=True)
+
     def log(self, part: str) -> Path:
         """Where a part's output goes."""
         return self.logs / f"{part}.log"

@@ -48,6 +48,7 @@ def start(folder: DataFolder, base_port: int | None, organisation: str | None) -
             raise UsageError(f"the node already runs, on base port {running.base_port}", "stop it first with `tongxin down`")
         return None
     config = settle(folder, base_port, organisation)
+    folder.forget_state()
     runtime.sweep(folder)
     check_ports(config.ports)
     with folder.log("supervisor").open("ab") as log:

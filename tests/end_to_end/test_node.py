@@ -1,0 +1,170 @@
+"""A node's life from outside: one command up, everything killed at some time, one command down."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from node import status
+from node.errors import UsageError
+from node.folder import DataFolder
+from node.lifecycle import check_ports
+from node.topology import SERVICES, Ports
+
+from conftest import free_port
+
+PATIENCE_SECONDS = 90
+
+
+def tongxin(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person would."""
+    command = [sys.executable, "-m", "node", *arguments]
+    environment = os.environ | {"TONGXIN_DATA_DIR": str(folder)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
+
+
+def up(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Up, and it must succeed."""
+    done = tongxin(folder, "up", "--detach", *arguments)
+    assert done.returncode == 0, done.stderr + logs(folder)
+    return done
+
+
+def ready(folder: Path) -> bool:
+    """Whether the node's services say so."""
+    return status.of(DataFolder(folder)).ready
+
+
+def parts(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the supervisor sees."""
+    return dict(json.loads((folder / "state.json").read_text())["parts"])
+
+
+def logs(folder: Path) -> str:
+    """The ends of all logs, for a failed test's report."""
+    return "".join(f"\n--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in sorted(folder.glob("log/*.log")))
+
+
+def of_this_node(folder: Path) -> list[psutil.Process]:
+    """Every process that has anything to do with the folder, found without the node's own means."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and (str(folder) in " ".join(process.cmdline()) or process.cwd().startswith(str(folder))):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def until(condition: Callable[[], bool], folder: Path, what: str) -> None:
+    """Wait for a condition, within bounds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} within {PATIENCE_SECONDS} s{logs(folder)}"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def base_port() -> int:
+    """Thirteen free ports in a row."""
+    for _ in range(100):
+        base = min(free_port(), 65_000)
+        with suppress(UsageError):
+            check_ports(Ports(base))
+            return base
+    pytest.fail("no free ports")
+
+
+@pytest.fixture(scope="module")
+def folder(base_port: int) -> Iterator[Path]:
+    """A node that is up; afterwards nothing of it is left."""
+    place = Path(tempfile.mkdtemp(prefix="tongxin-node-"))
+    place.chmod(0o711)
+    made = place / "data"
+    up(made, "--base-port", str(base_port))
+    yield made
+    tongxin(made, "down")
+    for process in of_this_node(made):
+        process.kill()
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def test_it_is_ready_and_says_where_everything_is(folder: Path, base_port: int) -> None:
+    now = json.loads(tongxin(folder, "status", "--json").stdout)
+    assert now["ready"] is True
+    assert set(now["services"]) == {service.name for service in SERVICES}
+    for service in SERVICES:
+        assert now["services"][service.name]["url"] == f"http://127.0.0.1:{base_port + service.port}"
+        assert {"position", "relay_lag", "projection_lag"} <= set(now["services"][service.name])
+
+
+def test_secrets_are_closed_to_others(folder: Path) -> None:
+    secrets = folder / "secrets"
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in secrets.iterdir()} == {0o600}
+
+
+def test_up_on_a_running_node_changes_nothing(folder: Path) -> None:
+    before = {name: part["pid"] for name, part in parts(folder).items()}
+    up(folder)
+    assert {name: part["pid"] for name, part in parts(folder).items()} == before
+    refused = tongxin(folder, "up", "--detach", "--base-port", "9999")
+    assert refused.returncode == 2
+    assert "already runs" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("victim", ["membership", "assistance", "rights", "training", "postgres", "vault", "broker"])
+def test_what_is_killed_comes_back(folder: Path, victim: str) -> None:
+    before = parts(folder)[victim]
+    os.kill(before["pid"], signal.SIGKILL)
+    until(lambda: parts(folder)[victim]["restarts"] > before["restarts"], folder, f"{victim} is started again")
+    until(lambda: ready(folder), folder, f"the node is ready after the death of {victim}")
+
+
+def test_up_continues_after_the_supervisor_was_killed(folder: Path) -> None:
+    holder = int((folder / "lock").read_text())
+    os.kill(holder, signal.SIGKILL)
+    until(lambda: not ready(folder), folder, "the missing supervisor is noticed")
+    up(folder)
+    assert ready(folder)
+    assert int((folder / "lock").read_text()) != holder
+
+
+def test_everything_killed_at_once_as_by_a_power_cut(folder: Path) -> None:
+    for process in of_this_node(folder):
+        process.kill()
+    up(folder)
+    assert ready(folder)
+
+
+def test_down_leaves_no_process_even_without_a_supervisor(folder: Path) -> None:
+    os.kill(int((folder / "lock").read_text()), signal.SIGKILL)
+    done = tongxin(folder, "down")
+    assert done.returncode == 0, done.stderr
+    assert of_this_node(folder) == []
+    assert tongxin(folder, "status").returncode == 4
+    up(folder)
+    assert tongxin(folder, "down").returncode == 0
+    assert of_this_node(folder) == []
+
+
+def test_a_taken_port_is_named(folder: Path, base_port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", base_port + 1))
+        taken.listen()
+        done = tongxin(folder, "up", "--detach")
+    assert done.returncode == 2
+    assert f"port {base_port + 1} (for membership) is in use" in done.stderr
