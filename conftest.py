@@ -23,9 +23,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Container:
+    """PostgreSQL in a container, seen as the embedded one is."""
+
+    def __init__(self, address: str, password: str) -> None:
+        self._address, self._password = address, password
+
+    def dsn(self, database: str = "postgres") -> str:
+        """A DSN as superuser."""
+        return f"postgresql://postgres:{self._password}@{self._address}/{database}"
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One PostgreSQL for the whole run. Not durable across a power cut, which no test here simulates on it."""
+def postgres() -> Iterator[Postgres | Container]:
+    """One PostgreSQL for the whole run: embedded, or in a container with TONGXIN_TEST_BACKEND=docker."""
+    if os.environ.get("TONGXIN_TEST_BACKEND") == "docker":
+        from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - needs Docker
+
+        password = secrets.token_hex(8)
+        image = PostgresContainer("postgres:18", username="postgres", password=password).with_command("-c max_connections=200")
+        with image as container:
+            yield Container(f"{container.get_container_host_ip()}:{container.get_exposed_port(5432)}", password)
+        return
     folder = Path(tempfile.mkdtemp(prefix="tongxin-test-"))
     folder.chmod(0o711)
     server = Postgres(folder / "pg", free_port(), settings={"max_connections": "200"})
