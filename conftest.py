@@ -6,13 +6,15 @@ import secrets
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 from foundation.migrations import FOUNDATION, migrate
-from node.embedded.broker import ApacheKafka, NoidaBroker
+from node.embedded.broker import ApacheKafka, NoidaBroker, answers
 from node.embedded.postgres import Postgres
 
 
@@ -38,7 +40,7 @@ class Container:
 def postgres() -> Iterator[Postgres | Container]:
     """One PostgreSQL for the whole run: embedded, or in a container with TONGXIN_TEST_BACKEND=docker."""
     if os.environ.get("TONGXIN_TEST_BACKEND") == "docker":
-        from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - needs Docker
+        from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - needs Docker
 
         password = secrets.token_hex(8)
         image = PostgresContainer("postgres:18", username="postgres", password=password).with_command("-c max_connections=200")
@@ -97,14 +99,38 @@ async def migrated(postgres: Postgres, migrated_template: str) -> AsyncIterator[
         await admin.close()
 
 
+@contextmanager
+def kafka_container() -> Iterator[str]:
+    """Apache Kafka from its own image; testcontainers' ready-made one knows another vendor's start script only."""
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - needs Docker
+
+    port = free_port()
+    image = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port)
+    for name, value in {
+        "NODE_ID": "1",
+        "PROCESS_ROLES": "broker,controller",
+        "LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+    }.items():
+        image.with_env(f"KAFKA_{name}", value)
+    with image:
+        deadline = time.monotonic() + 120
+        while not answers(port):
+            assert time.monotonic() < deadline, "Apache Kafka's container does not answer"
+            time.sleep(0.2)
+        yield f"127.0.0.1:{port}"
+
+
 @pytest.fixture(scope="session")
 def kafka_bootstrap() -> Iterator[str]:
-    """A broker for the whole run: noida-db; Apache Kafka with TONGXIN_TEST_BROKER=apache, in a container with TONGXIN_TEST_BACKEND=docker."""
+    """A broker for the whole run: noida-db; Apache Kafka with TONGXIN_TEST_BROKER=apache, from its image with TONGXIN_TEST_BACKEND=docker."""
     if os.environ.get("TONGXIN_TEST_BACKEND") == "docker":
-        from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - needs Docker
-
-        with KafkaContainer("apache/kafka:4.3.1") as container:
-            yield container.get_bootstrap_server()
+        with kafka_container() as bootstrap:
+            yield bootstrap
         return
     folder = Path(tempfile.mkdtemp(prefix="tongxin-broker-"))
     server = (ApacheKafka if os.environ.get("TONGXIN_TEST_BROKER") == "apache" else NoidaBroker)(folder, free_port())
