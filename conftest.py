@@ -120,14 +120,15 @@ def kafka_container() -> Iterator[str]:
     with image:
         deadline = time.monotonic() + 120
         while not answers(port):
-            assert time.monotonic() < deadline, "Apache Kafka's container does not answer"
+            if time.monotonic() > deadline:
+                pytest.fail("Apache Kafka's container does not answer")
             time.sleep(0.2)
         yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap() -> Iterator[str]:
-    """A broker for the whole run: noida-db; Apache Kafka with TONGXIN_TEST_BROKER=apache, from its image with TONGXIN_TEST_BACKEND=docker."""
+    """A broker for the whole run: noida-db; Apache Kafka with TONGXIN_TEST_BROKER=apache, its image with TONGXIN_TEST_BACKEND=docker."""
     if os.environ.get("TONGXIN_TEST_BACKEND") == "docker":
         with kafka_container() as bootstrap:
             yield bootstrap
