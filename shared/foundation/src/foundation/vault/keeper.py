@@ -38,6 +38,9 @@ INSTANCE_SETTINGS = MappingProxyType(
 )
 """How the vault's PostgreSQL is run. `purge` refuses where bytes would outlive it."""
 
+SETTLED_SECONDS = 60.0
+"""How old an erasure is when a purge takes it up: by then nobody writes any more what was opened before."""
+
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -49,8 +52,10 @@ class PurgeIncomplete(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge did."""
+    """What a purge did; `waiting` erasures had not settled and are for the next."""
 
+    erasures: int
+    waiting: int
     keys_rewrapped: int
     buckets: int
     tables_rewritten: int
@@ -140,7 +145,10 @@ class Keeper:
             await connection.execute("delete from vault.holds where subject = $1 and reference = $2", subject, reference)
 
     async def rotate_master(self, new: MasterKey) -> None:
-        """Wrap everything under another master key, in one transaction; services then need the new one. Purge afterwards."""
+        """Wrap everything under another master key, in one transaction; services then need the new one.
+
+        The old wrappings are listed for the next purge, after which the old master key opens nothing that is left on the disk.
+        """
         async with self._connected() as connection, connection.transaction():
             await connection.execute("select vault.sole_lock()")
             row = await connection.fetchrow("select * from vault.wrapping_keys_v1()")
@@ -155,13 +163,14 @@ class Keeper:
             )
             index_key = new.wrap(self._master.unwrap(row["index_key"], *INDEX_CONTEXT), *INDEX_CONTEXT)
             await connection.execute("update vault.state set master = $1, index_key = $2", new.id, index_key)
+            await connection.execute("insert into vault.spoiled (bucket) select bucket from vault.wrapping_keys on conflict do nothing")
             await connection.execute("select vault.new_epoch()")
         self._master = new
 
     # ------------------------------------------------------------------------------------------------ purge
 
-    async def purge(self) -> Purged:
-        """Make what was erased unrecoverable from this instance's disk, for all erasures so far at once.
+    async def purge(self, *, settled_seconds: float = SETTLED_SECONDS) -> Purged:
+        """Make what was erased unrecoverable from this instance's disk, for all erasures that have settled, at once.
 
         Survivors are re-wrapped and the old wrapping keys go; what held plaintext or index entries is rewritten; the write-ahead log
         before it is removed. Search tables are locked while they are rewritten. Raises PurgeIncomplete.
@@ -170,26 +179,41 @@ class Keeper:
             await _assert_scrubbable(connection)
             async with connection.transaction():
                 await connection.execute("select vault.sole_lock()")
-                spoiled = [row["bucket"] for row in await connection.fetch("select bucket from vault.spoiled")]
-                await connection.execute("select vault.delete_search_rows((select array_agg(subject) from vault.erasures), array['*'])")
-                rewrapped = await self._rewrap(connection, spoiled)
-            tables = [
-                str(row[0])
-                for row in await connection.fetch(
-                    "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-                    " where c.relkind = 'r' and n.nspname !~ '^(pg_|information_schema)'"
-                    " and (n.nspname <> 'vault' or c.relname in ('wrapping_keys', 'documents'))"
+                settled = await connection.fetch(
+                    "select subject, purpose from vault.erasures"
+                    " where not is_purged and recorded_at <= clock_timestamp() - make_interval(secs => $1)",
+                    settled_seconds,
                 )
-            ]
-            for table in tables:
-                await connection.execute(f"vacuum (full, analyze) {table}")
-            # The planner's statistics quote values.
-            await connection.execute("vacuum (full) pg_catalog.pg_statistic")
-            await connection.execute("checkpoint")
-            await connection.execute("select pg_switch_wal()")
-            await connection.execute("checkpoint")
-            await connection.execute("delete from vault.spoiled where bucket = any ($1)", spoiled)
-        return Purged(rewrapped, len(spoiled), len(tables))
+                spoiled = [row["bucket"] for row in await connection.fetch("select bucket from vault.spoiled")]
+                for row in settled:
+                    # Once more: a process may have written what it had opened just before the erasure.
+                    await connection.execute("select vault.delete_search_rows(array[$1], array[$2])", row["subject"], row["purpose"])
+                rewrapped = await self._rewrap(connection, spoiled)
+            tables = await self._scrub(connection) if settled or spoiled else 0
+            async with connection.transaction():
+                await connection.execute("delete from vault.spoiled where bucket = any ($1)", spoiled)
+                await connection.executemany(
+                    "update vault.erasures set is_purged = true where subject = $1 and purpose = $2",
+                    [(row["subject"], row["purpose"]) for row in settled],
+                )
+            waiting = await connection.fetchval("select count(*) from vault.erasures where not is_purged")
+        return Purged(len(settled), waiting, rewrapped, len(spoiled), tables)
+
+    async def _scrub(self, connection: "Connection") -> int:
+        """Rewrite every relation that may hold old bytes, and remove the write-ahead log before. Returns how many tables."""
+        tables = await connection.fetch(
+            "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+            " where c.relkind = 'r' and n.nspname !~ '^(pg_|information_schema)'"
+            " and (n.nspname <> 'vault' or c.relname in ('state', 'wrapping_keys', 'documents'))"
+        )
+        for (table,) in tables:
+            await connection.execute(f"vacuum (full, analyze) {table}")
+        # The planner's statistics quote values.
+        await connection.execute("vacuum (full) pg_catalog.pg_statistic")
+        # A checkpoint removes the segments before the one it starts in, and that one has to be new.
+        await connection.execute("select pg_switch_wal()")
+        await connection.execute("checkpoint")
+        return len(tables)
 
     async def _rewrap(self, connection: "Connection", buckets: Sequence[int]) -> int:
         fresh: dict[int, AESGCM] = {}

@@ -54,6 +54,7 @@ create table vault.erasures (
     basis text not null,
     at timestamptz not null,
     recorded_at timestamptz not null default clock_timestamp(),
+    is_purged boolean not null default false,
     primary key (subject, purpose)
 );
 
@@ -253,6 +254,7 @@ begin
     perform vault.assert_granted(vault.asked_purposes(asked));
     insert into vault.restrictions (subject, purpose, basis, at)
         select whom, p, why, moment from unnest(vault.asked_purposes(asked)) p on conflict do nothing;
+    perform vault.delete_search_rows(array[whom], vault.asked_purposes(asked));
     perform vault.new_epoch();
 end $$;
 
