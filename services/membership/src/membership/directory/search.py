@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
 from membership.directory.keys import Lookup
 
-Pool = asyncpg.Pool[asyncpg.Record]
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 Place = tuple[str, str]
 """Where a page ended: the last key and person."""
@@ -30,7 +30,7 @@ class Found:
 
 # One ordered walk over the index per range, which stops at the page's end; people found by an earlier key of theirs are passed over.
 # The lower bound and the page's place are one row comparison: with two of them PostgreSQL starts at the wrong one and reads the
-# index from its beginning.
+# index from its beginning. Organisations are a subquery, hashed once, because planning `= any` over three thousand of them takes 15 ms.
 _SEARCH = """
 select f.key, f.person, p.organisation, p.status, p.name, p.phone
 from unnest($1::text[], $2::text[], $3::text[]) r (low, high, also)
@@ -38,7 +38,7 @@ cross join lateral (
     select k.key, k.person from directory_keys k
     where (k.key, k.person) > (greatest(r.low, $5), case when $5 >= r.low then $6 else '' end) and k.key < r.high
       and (k.current or not $8)
-      and ($4::text[] is null or k.organisation = any ($4))
+      and ($4::text[] is null or k.organisation in (select o from unnest($4) o))
       and (r.also is null or exists (
           select from directory_people p, unnest(p.keys) o (key) where p.person = k.person and starts_with(o.key, r.also)
       ))

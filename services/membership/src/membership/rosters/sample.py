@@ -85,7 +85,8 @@ class _People:
         self._used: set[str] = set()
 
     def _pick(self, weighted: tuple[list[str], list[float]]) -> str:
-        return self._random.choices(weighted[0], cum_weights=weighted[1])[0]
+        drawn: str = self._random.choices(weighted[0], cum_weights=weighted[1])[0]
+        return drawn
 
     def people(self) -> str:
         """The people (民族) that somebody belongs to."""
@@ -97,11 +98,11 @@ class _People:
         if people in self._dotted:
             return "·".join(draw.sample(self._dotted[people], 2))
         if people in self._plain:
-            return draw.choice(self._plain[people])
+            return str(draw.choice(self._plain[people]))
         given = self._given[sex]
         surname = self._pick(self._surnames)
         if draw.random() < 0.003:
-            return surname + draw.choice(self._rare)
+            return surname + str(draw.choice(self._rare))
         if draw.random() < 0.14:
             return surname + self._pick(given["single"])
         return surname + self._pick(given["first"]) + self._pick(given["second"])

@@ -1,0 +1,109 @@
+"""Reads a roster in a process of its own, under limits of memory and time, and streams what it finds as lines of JSON.
+
+The file goes in by a pipe and rows come out by a pipe: no plaintext touches a disk. `python -m membership.rosters.reading TODAY`.
+"""
+
+import asyncio
+import resource
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import date
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from membership.rosters.rows import Person, Refused, people
+from membership.rosters.sheet import FILE_BYTES_MAX, FileRefused, tables
+
+MEMORY_BYTES_MAX = 3 << 30
+SECONDS_MAX = 300
+ROWS_AT_ONCE = 1_000
+_LINE_BYTES_MAX = 64 << 20
+
+
+async def read(file: bytes, today: date) -> AsyncIterator[Sequence[Person | Refused]]:
+    """The rows of a roster, a thousand at a time. Raises FileRefused; a reader that dies is a broken file."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "membership.rosters.reading", today.isoformat()),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        # Its errors could quote what it read.
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=_LINE_BYTES_MAX,
+    )
+    feeding = asyncio.create_task(_feed(process, file))
+    try:
+        assert process.stdout is not None
+        finished = False
+        async for line in process.stdout:
+            message = orjson.loads(line)
+            if "refused" in message:
+                raise FileRefused(message["refused"], **message["arguments"])
+            if "end" in message:
+                finished = True
+                break
+            yield [_row(entry) for entry in message["rows"]]
+        if not finished:
+            raise FileRefused("file-broken")
+    finally:
+        feeding.cancel()
+        if process.returncode is None:
+            process.kill()
+        await asyncio.gather(feeding, return_exceptions=True)
+        await process.wait()
+
+
+async def _feed(process: asyncio.subprocess.Process, file: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(file)
+        await process.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it has refused the file before it had read it all
+    finally:
+        process.stdin.close()
+
+
+def _row(entry: list[Any]) -> Person | Refused:
+    if len(entry) == 4:
+        row, rule, arguments, document = entry
+        return Refused(row, rule, arguments, None if document is None else (document[0], document[1], document[2]))
+    row, name, document, phone, sex, categories, details, joined_on = entry
+    kind, number, issuer = document
+    return Person(row, name, (kind, number, issuer), phone, sex, None if categories is None else tuple(categories), details, joined_on)
+
+
+def _entry(row: Person | Refused) -> tuple[Any, ...]:
+    if isinstance(row, Refused):
+        return row.row, row.rule, row.arguments, row.document
+    return row.row, row.name, row.document, row.phone, row.sex, row.categories, row.details, row.joined_on
+
+
+def _messages(file: bytes, today: date) -> Iterator[dict[str, Any]]:
+    try:
+        rows = people(tables(file), today)
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            yield {"rows": [_entry(row) for row in batch]}
+    except FileRefused as refused:
+        yield {"refused": refused.rule, "arguments": refused.arguments}
+        return
+    except (ValueError, MemoryError, OSError):
+        yield {"refused": "file-broken", "arguments": {}}
+        return
+    yield {"end": True}
+
+
+def main() -> None:
+    """Read a file from standard input; its rows go to standard output."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MAX, SECONDS_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    file = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
+    for message in _messages(file, date.fromisoformat(sys.argv[1])):
+        sys.stdout.buffer.write(orjson.dumps(message) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
