@@ -21,7 +21,7 @@ class Progress:
         self._order = count()
         self._stopped: str | None = None
 
-    async def reached(self, position: int, timeout_seconds: float) -> None:
+    async def reached(self, position: int, timeout_seconds: float | None = None) -> None:
         """Return once the position is reached. Raises TimeoutError; Halted at once where it cannot be reached any more."""
         if position <= self.position:
             return

@@ -74,7 +74,7 @@ class ProjectionRunner:
         self._condition = "stopped"
         self._progress.halt("stopped")
 
-    async def reached(self, position: int, timeout_seconds: float) -> None:
+    async def reached(self, position: int, timeout_seconds: float | None = None) -> None:
         """Return once the live tables hold everything up to a position. Raises TimeoutError; progress.Halted."""
         await self._progress.reached(position, timeout_seconds)
 
