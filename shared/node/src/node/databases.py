@@ -24,10 +24,19 @@ class Secrets:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def make_all(self) -> None:
+        """Make every one, before any process asks."""
+        for service in SERVICES:
+            self.password_file(service)
+        _ = self.master_key, self.signing_key, self.request_key
+
+    def password_file(self, service: ServiceSpec) -> Path:
+        """The file with the password of a service's roles, as PGPASSFILE wants it."""
+        return files.ensure(self.folder / f"{service.name}.pgpass", lambda: f"*:*:*:{service.name}:{secrets.token_urlsafe(24)}\n".encode())
+
     def password(self, service: ServiceSpec) -> str:
         """The password of a service's roles."""
-        made = files.ensure(self.folder / f"{service.name}.password", lambda: secrets.token_urlsafe(24).encode())
-        return made.read_text()
+        return self.password_file(service).read_text().strip().rsplit(":", 1)[1]
 
     @property
     def master_key(self) -> Path:
@@ -44,9 +53,15 @@ class Secrets:
         SigningKey.at(path)
         return path
 
+    @property
+    def request_key(self) -> Path:
+        """The file of the key for request hashes and cursors."""
+        return files.ensure(self.folder / "request.key", lambda: secrets.token_bytes(32))
+
 
 async def provision(postgres_dsn: str, vault_dsn: str, kept: Secrets) -> None:
     """Make what is missing, as superuser of both servers. Safe to repeat."""
+    kept.make_all()
     admin = await asyncpg.connect(postgres_dsn)
     try:
         for service in SERVICES:

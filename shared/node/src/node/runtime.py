@@ -30,7 +30,7 @@ def plan(folder: DataFolder) -> list[Planned]:
     provisioned = Once(lambda: asyncio.run(databases.provision(postgres.dsn(), vault.dsn(), databases.Secrets(folder.secrets))))
     services = [
         Planned(
-            ServicePart(folder, service.name, ports.of(service), partial(environment, folder, service, postgres, vault)),
+            ServicePart(folder, service.name, ports.of(service), partial(environment, folder, service)),
             needs=(*stores, broker),
             prepare=provisioned,
         )

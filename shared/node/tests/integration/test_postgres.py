@@ -95,7 +95,7 @@ def test_a_taken_port_is_named(server: Postgres, place: Path) -> None:
 
 async def test_nobody_gets_in_without_the_password(server: Postgres) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(server.dsn(password="guess"))
+        await asyncpg.connect(server.dsn(), password="guess")
 
 
 @pytest.mark.skipif(account() is None, reason="only root runs PostgreSQL as another user")

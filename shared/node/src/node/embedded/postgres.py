@@ -81,9 +81,9 @@ class Postgres:
         """The superuser's password, made at first start."""
         return (self.folder / "password").read_text().strip()
 
-    def dsn(self, database: str = "postgres", *, user: str = "postgres", password: str | None = None) -> str:
-        """A DSN over loopback."""
-        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+    def dsn(self, database: str = "postgres") -> str:
+        """A DSN over loopback, as superuser."""
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def start(self, *, timeout_seconds: float = 600) -> None:
         """Initialise at the first time, start, and wait until it takes connections. Does nothing where it runs already."""
