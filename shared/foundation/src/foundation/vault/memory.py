@@ -122,6 +122,9 @@ class MemoryVault:
     async def find_person(self, kind: str, number: str, *, issuer: str = "CN") -> str | None:
         return self._documents.get((kind, number, issuer))
 
+    async def find_persons(self, documents: Sequence[tuple[str, str, str]]) -> Sequence[str | None]:
+        return [self._documents.get(document) for document in documents]
+
     # ------------------------------------------------------------------------------------------------ restriction and erasure
 
     async def restrict(self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime) -> None:

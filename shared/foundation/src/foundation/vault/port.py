@@ -179,6 +179,10 @@ class Vault(Protocol):
         """The person with this document, or None; creates nobody."""
         ...
 
+    async def find_persons(self, documents: Sequence[tuple[str, str, str]]) -> Sequence[str | None]:
+        """The same for many at once: (kind, number, issuer) each."""
+        ...
+
     async def restrict(self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime) -> None:
         """Stop using a subject's keys for these purposes (None: all) without destroying them. Idempotent."""
         ...

@@ -308,6 +308,12 @@ class PostgresVault:
         row = await self._fetchrow("select person from vault.find_persons_v1($1)", [self._digest(kind, number, issuer)])
         return None if row is None else str(row["person"])
 
+    async def find_persons(self, documents: Sequence[tuple[str, str, str]]) -> Sequence[str | None]:
+        digests = [self._digest(*document) for document in documents]
+        rows = await self._fetchall("select digest, person from vault.find_persons_v1($1)", digests)
+        found = {row["digest"]: str(row["person"]) for row in rows}
+        return [found.get(digest) for digest in digests]
+
     def _digest(self, kind: str, number: str, issuer: str) -> bytes:
         return hmac_digest(self._wrapping.index_key, framed(kind, issuer, number), "sha256")
 
