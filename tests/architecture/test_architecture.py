@@ -1,6 +1,7 @@
 """The rules that keep the parts apart, and proof that each of them fires."""
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from foundation.vault.keeper import INSTANCE_SETTINGS
+from node.topology import BASE_PORT, SERVICES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
@@ -177,3 +181,14 @@ def test_every_workspace_member_is_installed_by_make() -> None:
     members = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]["members"]
     line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("MEMBERS :="))
     assert line.split(":=")[1].split() == members
+
+
+def test_compose_runs_what_the_topology_says() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for service in SERVICES:
+        run = compose[service.name]
+        assert run["command"] == f"python -m {service.name}"
+        assert run["environment"]["TONGXIN_PORT"] == BASE_PORT + service.port
+        assert json.loads(run["environment"]["TONGXIN_SOURCES"])[service.name].endswith(f":{BASE_PORT + service.port}")
+    vault = compose["vault"]["command"]
+    assert [name for name, value in INSTANCE_SETTINGS.items() if f"-c {name}={value}" not in vault] == []

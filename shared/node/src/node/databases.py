@@ -32,7 +32,8 @@ class Secrets:
 
     def password_file(self, service: ServiceSpec) -> Path:
         """The file with the password of a service's roles, as PGPASSFILE wants it."""
-        return files.ensure(self.folder / f"{service.name}.pgpass", lambda: f"*:*:*:{service.name}:{secrets.token_urlsafe(24)}\n".encode())
+        line = f"*:*:*:{service.name}:{secrets.token_urlsafe(24)}\n"
+        return files.ensure(self.folder / f"{service.name}.pgpass", line.encode)
 
     def password(self, service: ServiceSpec) -> str:
         """The password of a service's roles."""
