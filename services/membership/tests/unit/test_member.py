@@ -299,7 +299,7 @@ class TestTransfer:
         given(MEMBER, admitted, transferred, objected, upheld).when(command).then_nothing()
         given(MEMBER, admitted, transferred).when(command).rejects(errors.NoObjection)
         assert MEMBER.fold([admitted, retained, transferred, objected, upheld]) == Retained(
-            MILL, TransferSettled(TRANSFER_ID, upheld=True)
+            MILL, TransferSettled(TRANSFER_ID, MINE, upheld=True)
         ), "as before, with what the membership was"
 
     def test_or_dismissed(self) -> None:
@@ -307,7 +307,7 @@ class TestTransfer:
         dismissed = ObjectionDismissed(member=ID, transfer=TRANSFER_ID, effective_on=TODAY)
         given(MEMBER, admitted, transferred, objected).when(command).then(dismissed)
         given(MEMBER, admitted, transferred, objected, dismissed).when(command).then_nothing()
-        assert MEMBER.fold([admitted, transferred, objected, dismissed]) == Active(MINE, TransferSettled(TRANSFER_ID, upheld=False))
+        assert MEMBER.fold([admitted, transferred, objected, dismissed]) == Active(MINE, TransferSettled(TRANSFER_ID, MILL, upheld=False))
 
     def test_no_further_transfer_while_an_objection_is_open(self) -> None:
         with pytest.raises(errors.ObjectionOpen):

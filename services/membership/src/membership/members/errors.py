@@ -138,3 +138,19 @@ class LinkedToItself(Refusal):
 
     def __init__(self, member: PersonId) -> None:
         super().__init__("a record cannot be linked to itself", member=member)
+
+
+class NobodyKnown(Refusal):
+    """Nobody here has this identity document."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("nobody with this identity document is known here; admit the person instead")
+
+
+class DocumentOfAnother(Refusal):
+    """Another record has this identity document: perhaps both are of one person, and should be linked."""
+
+    def __init__(self, member: PersonId) -> None:
+        super().__init__("another record has this identity document; link the two if they are of one person", member=member)

@@ -52,9 +52,10 @@ class TransferContested:
 
 @dataclass(frozen=True, slots=True)
 class TransferSettled:
-    """Completed or decided; `upheld` where the objection was right and the member stayed where they were."""
+    """Completed or decided; `upheld` where the objection was right and the member stayed where they were. `other`: the other party."""
 
     id: str
+    other: OrgCode
     upheld: bool
 
 
@@ -196,10 +197,10 @@ def _evolve_transfer(member: Current, event: Event) -> Member:
         case TransferOpen(id, before, _), TransferObjected(transfer=objected) if objected == id:
             return replace(member, transfer=TransferContested(id, before))
         case TransferContested(id, before), ObjectionUpheld(transfer=upheld) if upheld == id:
-            return replace(before, transfer=TransferSettled(id, upheld=True))
-        case TransferOpen(id) | TransferContested(id), (TransferCompleted(transfer=settled) | ObjectionDismissed(transfer=settled)) if (
-            settled == id
-        ):
-            return replace(member, transfer=TransferSettled(id, upheld=False))
+            return replace(before, transfer=TransferSettled(id, member.union, upheld=True))
+        case TransferOpen(id, before) | TransferContested(id, before), (
+            TransferCompleted(transfer=settled) | ObjectionDismissed(transfer=settled)
+        ) if settled == id:
+            return replace(member, transfer=TransferSettled(id, before.union, upheld=False))
         case _:
             return member

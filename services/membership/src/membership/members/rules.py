@@ -180,8 +180,8 @@ def _go_on_with_transfer(command: _Transfer, member: Member, now: datetime) -> l
             return [events.ObjectionDismissed(member=person, transfer=transfer.id, effective_on=day)]
         case (
             (commands.ObjectToTransfer(), TransferContested())
-            | (commands.UpholdObjection(), TransferSettled(_, True))
-            | (commands.CompleteTransfer() | commands.DismissObjection(), TransferSettled(_, False))
+            | (commands.UpholdObjection(), TransferSettled(upheld=True))
+            | (commands.CompleteTransfer() | commands.DismissObjection(), TransferSettled(upheld=False))
         ):
             return []
         case commands.CompleteTransfer(), TransferContested():
