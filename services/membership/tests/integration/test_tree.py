@@ -11,7 +11,7 @@ from contracts.kernel import Event
 from contracts.membership import Level, OrganisationKind, Relation
 from foundation.decider import NOON, JointDecider, Refusal
 from foundation.history import Happened
-from foundation.record import Envelope
+from foundation.record import Envelope, decode, encode
 from membership.organisations import commands, tree
 from membership.organisations.commands import Particulars
 from membership.organisations.organisation import DISSOLVE, FOUND, MERGE, MOVE, ORGANISATION, Ended, Organisation, Standing, Unfounded
@@ -67,7 +67,25 @@ def history(seed: int) -> list[Event]:
 
 def happened(events: Sequence[Event]) -> list[Happened]:
     at = datetime(2026, 3, 2, tzinfo=UTC)
-    return [Happened(n, Envelope("", "", event.TYPE, "", at, 1, "", None, "", None, {}), event) for n, event in enumerate(events)]
+
+    def envelope(event: Event) -> Envelope:
+        return decode(
+            encode(
+                id="",
+                source="",
+                type=event.TYPE,
+                stream="",
+                time=at,
+                version=1,
+                correlation="",
+                causation=None,
+                actor="",
+                org=None,
+                data={},
+            )
+        )
+
+    return [Happened(n, envelope(event), event) for n, event in enumerate(events)]
 
 
 def answers_for(unions: dict[str, Organisation], code: str, day: date) -> str:

@@ -1,8 +1,7 @@
 """Typed events out of records: what deciders fold and projections apply."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from contracts.kernel import Catalogue, Event, EventTypeUnknown
 
@@ -10,8 +9,7 @@ from foundation.record import Envelope, decode
 from foundation.store.port import Recorded
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """An event with where and when it stands. Its sealed fields are `Ciphertext` unless they have been opened."""
 
     position: int

@@ -4,16 +4,19 @@ The same bytes are the Merkle leaf, the Kafka value and what an auditor download
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from operator import itemgetter
+from typing import Any, cast
 
 import orjson
 
 RECORD_BYTES_MAX = 60_000
 """A record's size at the most; tile entries carry 16-bit lengths (C2SP tlog-tiles), documents stay outside by digest."""
+
+
+_REQUIRED = itemgetter("id", "source", "subject", "time", "streamversion", "correlationid", "actor", "type", "data")
 
 
 class RecordTooLarge(ValueError):
@@ -28,21 +31,66 @@ class RecordMalformed(ValueError):
     """Bytes that should be a record are not one."""
 
 
-@dataclass(frozen=True, slots=True)
 class Envelope:
-    """A record's CloudEvents 1.0 attributes and its `data`, sealed fields still sealed."""
+    """A record's CloudEvents 1.0 attributes and its `data`, sealed fields still sealed.
 
-    id: str
-    source: str
+    Read from the parsed JSON when asked for: most readers of a history want two or three of them.
+    """
+
+    __slots__ = ("_attributes", "data", "type")
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        """Raises KeyError where an attribute that every record has is missing."""
+        _, _, _, _, _, _, _, self.type, self.data = _REQUIRED(attributes)
+        self._attributes = attributes
+
     type: str
-    stream: str
-    time: datetime
-    version: int
-    correlation: str
-    causation: str | None
-    actor: str
-    org: str | None
     data: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The event's UUIDv7."""
+        return cast(str, self._attributes["id"])
+
+    @property
+    def source(self) -> str:
+        """`/nodes/<org>/<service>`."""
+        return cast(str, self._attributes["source"])
+
+    @property
+    def stream(self) -> str:
+        """`category-id`."""
+        return cast(str, self._attributes["subject"])
+
+    @property
+    def time(self) -> datetime:
+        """When it was recorded, UTC."""
+        return datetime.fromisoformat(self._attributes["time"])
+
+    @property
+    def version(self) -> int:
+        """Its number in the stream, from 1."""
+        return cast(int, self._attributes["streamversion"])
+
+    @property
+    def correlation(self) -> str:
+        """The conversation it belongs to."""
+        return cast(str, self._attributes["correlationid"])
+
+    @property
+    def causation(self) -> str | None:
+        """The event or command that brought it about."""
+        return self._attributes.get("causationid")
+
+    @property
+    def actor(self) -> str:
+        """Who did it, by a random id."""
+        return cast(str, self._attributes["actor"])
+
+    @property
+    def org(self) -> str | None:
+        """For which unit it was done; None where that is sealed."""
+        return self._attributes.get("org")
 
 
 def leaf_hash(record: bytes) -> bytes:
@@ -96,21 +144,8 @@ def encode(
 
 
 def decode(record: bytes) -> Envelope:
-    """The envelope of a record. Raises RecordMalformed where an attribute is missing or of the wrong kind."""
+    """The envelope of a record. Raises RecordMalformed where it is no JSON object or an attribute is missing."""
     try:
-        attributes = orjson.loads(record)
-        return Envelope(
-            id=attributes["id"],
-            source=attributes["source"],
-            type=attributes["type"],
-            stream=attributes["subject"],
-            time=datetime.fromisoformat(attributes["time"]),
-            version=attributes["streamversion"],
-            correlation=attributes["correlationid"],
-            causation=attributes.get("causationid"),
-            actor=attributes["actor"],
-            org=attributes.get("org"),
-            data=attributes["data"],
-        )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        return Envelope(orjson.loads(record))
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise RecordMalformed(f"not a record: {error!r:.200}") from error

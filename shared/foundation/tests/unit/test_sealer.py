@@ -10,7 +10,7 @@ import orjson
 import pytest
 from contracts.kernel import ERASED, Catalogue, Ciphertext, Event, Personal, PersonId, Sealed, Under
 from foundation.history import Happened
-from foundation.record import Envelope
+from foundation.record import decode, encode
 from foundation.sealing import SealBroken
 from foundation.vault.memory import MemoryVault
 from foundation.vault.port import KeyDestroyed, KeyMissing, KeyOf, Opening
@@ -61,9 +61,12 @@ CATALOGUE = Catalogue(Told, Quarrelled)
 
 def record_of(event: Event, data: dict[str, Any], *, id: str = "e1", stream: str = "toy-1", type: str | None = None) -> Happened:
     """The event as it is read again: through JSON, with its sealed fields sealed."""
-    read = orjson.loads(orjson.dumps(data))
-    envelope = Envelope(id, "/nodes/1/toy", type or event.TYPE, stream, NOW, 1, "c", None, "a", None, read)
-    return Happened(0, envelope, CATALOGUE.load(event.TYPE, read))
+    record = encode(
+        id=id, source="/nodes/1/toy", type=type or event.TYPE, stream=stream, time=NOW, version=1,
+        correlation="c", causation=None, actor="a", org=None, data=data,
+    )  # fmt: skip
+    envelope = decode(record)
+    return Happened(0, envelope, CATALOGUE.load(event.TYPE, envelope.data))
 
 
 async def sealed(sealer: Sealer, event: Event) -> Happened:
@@ -196,7 +199,7 @@ async def test_errors_do_not_quote_values() -> None:
     assert caught.value.__suppress_context__
     # The same place under the same key, but the field has become a number meanwhile.
     happened = await sealed(sealer, Told(whom=ANN, name="x", labels={"canary": "canary"}))
-    broken = replace(happened, event=happened.event.model_copy(update={"address": happened.event.labels}))  # type: ignore[attr-defined]
+    broken = happened._replace(event=happened.event.model_copy(update={"address": happened.event.labels}))  # type: ignore[attr-defined]
     with pytest.raises(SealBroken) as moved:
         await sealer.open([broken])
     assert "canary" not in repr(moved.value)
