@@ -51,3 +51,15 @@ async def callers(count: int, total: int, call: Callable[[int, int], Awaitable[o
         "p99_ms": quantile(latencies, 0.99) * 1000,
         "seconds": seconds,
     }
+
+
+async def paced(rate: int, seconds: int, once: Callable[[int], Awaitable[object]]) -> None:
+    """`rate` calls a second for some seconds, begun on time whether or not earlier ones are done (an open loop); ends when all are done."""
+    began = time.perf_counter()
+    tasks = []
+    for number in range(rate * seconds):
+        ahead = began + number / rate - time.perf_counter()
+        if ahead > 0:
+            await asyncio.sleep(ahead)
+        tasks.append(asyncio.ensure_future(once(number)))
+    await asyncio.gather(*tasks)

@@ -20,7 +20,8 @@ async def main(dsn: str, how: str, connections: int, events: int) -> None:
     """Measure one way of inserting into a table with the columns of an event."""
     pool = await asyncpg.create_pool(dsn, min_size=connections, max_size=connections)
     await pool.execute(
-        "drop table if exists bare; create table bare (id bigint primary key, stream text, version int, type text, record bytea, unique (stream, version))"
+        "drop table if exists bare;"
+        "create table bare (id bigint primary key, stream text, version int, type text, record bytea, unique (stream, version))"
     )
     held = [await pool.acquire() for _ in range(connections)]
     body = orjson.dumps(payload())

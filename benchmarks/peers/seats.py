@@ -6,6 +6,7 @@ python -m benchmarks.peers.seats DSN CONNECTIONS CALLERS PLACES
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 
 import asyncpg
 import uvloop
@@ -23,16 +24,8 @@ async def main(dsn: str, connections: int, count: int, places: int) -> None:
     for number in range(3):
         await held[0].execute("insert into seats values ($1, 0)", number)
         queue = iter(range(count))
-        got = 0
-
-        async def work(statement: "asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]", row: int) -> None:
-            nonlocal got
-            for _ in queue:
-                rows = await statement.fetch(row, places)
-                got += len(rows)
-
         began = time.perf_counter()
-        await asyncio.gather(*(work(statement, number) for statement in statements))
+        got = sum(await asyncio.gather(*(_take(statement, number, places, queue) for statement in statements)))
         seconds.append(time.perf_counter() - began)
         if got != places:
             raise AssertionError(f"{got} for {places} places")
@@ -41,6 +34,14 @@ async def main(dsn: str, connections: int, count: int, places: int) -> None:
     for connection in held:
         await pool.release(connection)
     await pool.close()
+
+
+async def _take(statement: "asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]", row: int, places: int, queue: Iterator[int]) -> int:
+    taken = 0
+    for _ in queue:
+        rows = await statement.fetch(row, places)
+        taken += len(rows)
+    return taken
 
 
 if __name__ == "__main__":
