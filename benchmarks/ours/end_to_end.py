@@ -93,4 +93,4 @@ async def main(dsn: str, vault_dsn: str, sink: str, bootstrap: str, rate: int, s
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*sys.argv[1:5], int(sys.argv[5]), int(sys.argv[6])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]), int(sys.argv[6])))

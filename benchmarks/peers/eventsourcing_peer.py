@@ -15,7 +15,7 @@ from eventsourcing.domain import Aggregate, event
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from benchmarks.load import payload, quantile, report
 
@@ -37,7 +37,9 @@ class View(PostgresTrackingRecorder):
 
     def __init__(self, datastore: PostgresDatastore, **kwargs: Any) -> None:
         super().__init__(datastore, **kwargs)
-        self.sql_create_statements.append(SQL("create table if not exists things_view (id uuid primary key, text text)"))
+        self.sql_create_statements.append(
+            SQL("create table if not exists {0} (id uuid primary key, text text)").format(Identifier("things_view"))
+        )
 
     def add(self, id: Any, text: str, tracking: Tracking) -> None:
         """One row and the position, in one transaction."""
@@ -126,7 +128,8 @@ def _fill(things: Things, events: int) -> None:
 def main(arguments: list[str]) -> None:
     """Run one measurement."""
     how, threads, events = arguments[5], int(arguments[6]), int(arguments[7])
-    env = environment(*arguments[:5], how)
+    host, port, user, password, database = arguments[:5]
+    env = environment(host, port, user, password, database, how)
     things = Things(env=env)
     things.save(Thing(text=f"warm {uuid4()}"))
     if how.startswith("append"):

@@ -11,7 +11,7 @@ import time
 import asyncpg
 import orjson
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]  # the library has no types
 
 from benchmarks.load import paced, payload, quantile, report
 
@@ -68,4 +68,4 @@ async def main(dsn: str, sink: str, bootstrap: str, rate: int, seconds: int) -> 
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])))
