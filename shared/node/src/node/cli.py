@@ -3,18 +3,22 @@
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
 import typer
+from membership.rosters.sample import write_sample
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from node import backup, lifecycle, status
+from node import backup, importing, lifecycle, status
+from node.access import Access
 from node.embedded.postgres import PostgresFailed
-from node.errors import NodeError
+from node.errors import NodeError, UsageError
 from node.folder import DataFolder, default_root
 
 app = typer.Typer(
@@ -25,6 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+imports = typer.Typer(no_args_is_help=True, help="Take files in.")
+samples = typer.Typer(no_args_is_help=True, help="Write sample data.")
+app.add_typer(imports, name="import")
+app.add_typer(samples, name="sample")
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 P = ParamSpec("P")
@@ -70,13 +78,18 @@ def up(
     base_port: Annotated[int | None, typer.Option(help="Services listen on the ports after it. Default: 8700, or as before.")] = None,
     organisation: Annotated[str | None, typer.Option(help="Code of the union that runs this node. Default: 3709, or as before.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the node is ready; it goes on in the background.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Load the tree of Tai'an, where the node has no organisations yet.")] = False,
 ) -> None:
     """Start the node, or continue where it stopped."""
     folder = opened(data_dir)
     supervisor = lifecycle.start(folder, base_port, organisation)
     with err.status("starting") as spinner:
-        now = lifecycle.wait_ready(folder, supervisor, lambda waiting: spinner.update(f"waiting for {waiting}"))
-    out.print(_addresses(folder, now))
+        lifecycle.wait_ready(folder, supervisor, lambda waiting: spinner.update(f"waiting for {waiting}"))
+        access = Access(folder)
+        access.administrator()
+    if sample and importing.is_empty(access):
+        _import_organisations(access, importing.sample_tree())
+    out.print(_addresses(folder, status.of(folder)))
     if supervisor is not None and not detach:
         err.print("running in the foreground; Ctrl-C stops the node")
         try:
@@ -110,6 +123,39 @@ def status_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         raise typer.Exit(4)
 
 
+@command(app, "token")
+def token(
+    role: Annotated[str, typer.Option("--as", help="clerk, approver, finance, steward, auditor, org-admin, agency or member.")],
+    org: Annotated[str, typer.Option("--org", help="The organisation's code.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Print a development token for somebody with a role; the appointment is recorded the first time."""
+    print(Access(opened(data_dir)).token(role, org))  # noqa: T201 - for `$(tongxin token …)`, without rich
+
+
+@command(imports, "organisations")
+def import_organisations(file: Annotated[Path, typer.Argument(help="CSV: code,name,level,parent")], data_dir: DataDir = None) -> None:
+    """Found a union for each division; what is there already stays as it is."""
+    _import_organisations(Access(opened(data_dir)), importing.read(file))
+
+
+@command(samples, "roster")
+def sample_roster(
+    rows: Annotated[int, typer.Option(min=1, max=1_000_000)],
+    org: Annotated[str, typer.Option("--org", help="The union whose roster it is.")],
+    target: Annotated[Path, typer.Option("--out", help="A .csv or .xlsx file.")],
+    seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 1,
+) -> None:
+    """Write a realistic roster: the same rows for the same arguments, a few of them wrong on purpose."""
+    try:
+        with err.status(f"writing {rows:,} rows"):
+            written = write_sample(target, rows, org, seed=seed)
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+    planted = ", ".join(f"{count} {kind}" for kind, count in sorted(written.planted.items())) or "none"
+    out.print(f"{target}: {written.rows:,} rows; planted errors: {planted}")
+
+
 @command(app, "backup")
 def backup_(
     target: Annotated[Path | None, typer.Argument(help="A folder that does not exist yet. Default: named by the moment, here.")] = None,
@@ -133,6 +179,24 @@ def restore(source: Annotated[Path, typer.Argument(help="A folder that `tongxin 
         manifest = backup.restore(folder, source, lambda part: spinner.update(f"restore: {part}"))
     out.print(f"restored what was backed up at {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC; start it with `tongxin up`")
     out.print("a service whose topic or followers have seen later events refuses commands until those are back, or a new epoch is declared")
+
+
+def _import_organisations(access: Access, content: bytes) -> None:
+    with progress("organisations") as report:
+        done = importing.organisations(access, content, report)
+    for refused in done.refused:
+        err.print(f"refused {refused.get('organisation', '')}: {refused.get('detail', '')}", markup=False)
+    out.print(f"{done.accepted:,} organisations, {len(done.refused)} refused")
+    if done.refused:
+        raise typer.Exit(5)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[importing.Report]:
+    """A bar that goes to stderr."""
+    with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _addresses(folder: DataFolder, now: status.NodeStatus) -> Table:

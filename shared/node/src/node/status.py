@@ -19,6 +19,9 @@ class ServiceStatus(BaseModel):
     projection_lag: int | None = None
 
 
+FIGURES = ("position", "relay_lag", "projection_lag")
+
+
 class NodeStatus(BaseModel):
     """The node; ready when every service is."""
 
@@ -39,7 +42,7 @@ def of(folder: DataFolder) -> NodeStatus:
 
 def _ask(service: ServiceSpec, url: str) -> ServiceStatus:
     try:
-        answer = httpx.get(f"{url}/readyz", timeout=2)
-    except httpx.HTTPError:
+        said = httpx.get(f"{url}/readyz", timeout=3).json()
+        return ServiceStatus(url=url, **{name: said.get(name) for name in FIGURES}, ready=said["ready"])
+    except (httpx.HTTPError, ValueError, KeyError):
         return ServiceStatus(url=url, ready=False)
-    return ServiceStatus(url=url, ready=answer.status_code == httpx.codes.OK)

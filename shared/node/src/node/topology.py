@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from foundation.vault.keeper import INSTANCE_SETTINGS
 
+from node.errors import UsageError
+
 BASE_PORT = 8700
 
 
@@ -77,6 +79,9 @@ class Ports:
         return named | {"postgres": self.postgres, "vault": self.vault, "broker": self.broker}
 
 
-def service(name: str) -> ServiceSpec | None:
-    """The service of that name, or None."""
-    return next((service for service in SERVICES if service.name == name), None)
+def service(name: str) -> ServiceSpec:
+    """The service of that name. Raises UsageError where there is none."""
+    found = next((service for service in SERVICES if service.name == name), None)
+    if found is None:
+        raise UsageError(f"there is no service {name}", f"one of {', '.join(service.name for service in SERVICES)}")
+    return found

@@ -1,0 +1,152 @@
+"""How the command line reaches a node's services: as the node itself, or as one of its development identities."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import httpx
+from foundation.clock import SystemClock
+from foundation.http.tokens import SERVICE_PREFIX, NodeIssuer, SigningKey
+from foundation.ids import command_id, random_id
+
+from node.databases import Secrets
+from node.errors import NotReady, NotRunning, Refused
+from node.folder import DataFolder
+from node.topology import ServiceSpec, service
+
+ADMIN = "org-admin"
+AUDIENCE = "tongxin"
+TOKEN_SECONDS = 8 * 3600
+"""A development token holds for a working day."""
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+WAIT_SECONDS_MAX = 30
+"""How long a request is repeated while a service says "not yet" (503)."""
+
+
+class Access:
+    """A running node, seen from its own machine: whoever may read its signing key may speak for it."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        """Raises NotRunning."""
+        self._folder, self._config = folder, folder.config()
+        if folder.holder() is None:
+            raise NotRunning("the node does not run", "start it with `tongxin up`")
+        key = SigningKey.at(Secrets(folder.secrets).signing_key)
+        issuer = f"urn:tongxin:node:{self._config.organisation}"
+        self._issuer = NodeIssuer(key, issuer=issuer, audience=AUDIENCE, clock=SystemClock())
+
+    def token(self, role: str, organisation: str) -> str:
+        """A development token for somebody who holds this role for this organisation; the appointment is made the first time."""
+        admin = self.administrator()
+        if (role, organisation) == (ADMIN, self._config.organisation):
+            return self._mint(admin)
+        principal = self._identity(role, organisation)
+        body = {"principal": principal, "organisation": organisation, "role": role, "valid_from": _today()}
+        with self.caller("membership", self._mint(admin)) as caller:
+            held = caller.get(f"/staff/{principal}/appointments")
+            if not any((post["role"], post["organisation"], post["valid_until"]) == (role, organisation, None) for post in held.json()):
+                done = caller.post("/appointments", json=body, key=str(command_id("appointment", principal, _today())))
+                caller.get(f"/staff/{principal}/appointments", params={"at_least": done.headers["position"]})
+        return self._mint(principal)
+
+    def administrator(self) -> str:
+        """The principal of the node's first administrator, appointed at the first call by the node itself (actor `service:node`)."""
+        principal = self._identity(ADMIN, self._config.organisation)
+        with self.caller("membership", self._mint(SERVICE_PREFIX + "node")) as caller:
+            key = str(command_id("first appointment", principal))
+            done = caller.post("/appointments/first", json={"principal": principal}, key=key)
+        with self.caller("membership", self._mint(principal)) as caller:
+            caller.get(f"/staff/{principal}/appointments", params={"at_least": done.headers["position"]})
+        return principal
+
+    @contextmanager
+    def caller(self, name: str, token: str | None = None) -> Iterator["Caller"]:
+        """Calls one service with a token; without one, as the node's administrator. Raises UsageError for a service that there is not."""
+        spec = service(name)
+        with httpx.Client(
+            base_url=self._config.ports.url(spec),
+            headers={"authorization": f"Bearer {token or self._mint(self.administrator())}"},
+            timeout=httpx.Timeout(10, read=120),
+        ) as client:
+            yield Caller(spec, client)
+
+    def _mint(self, principal: str) -> str:
+        return self._issuer.mint(principal, ttl_seconds=TOKEN_SECONDS)
+
+    def _identity(self, role: str, organisation: str) -> str:
+        """The random principal that stands for "somebody with this role there", kept in `people.json`."""
+        path = self._folder.root / "people.json"
+        people: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        who = f"{role} of {organisation}"
+        if who not in people:
+            people[who] = random_id()
+            making = path.with_name(f"people.json.{os.getpid()}")
+            making.write_text(json.dumps(people, indent=2, sort_keys=True) + "\n")
+            making.replace(path)
+        return people[who]
+
+
+class Caller:
+    """Requests to one service; a problem document becomes Refused, silence NotReady, and a 503 is tried again for a while."""
+
+    def __init__(self, spec: ServiceSpec, client: httpx.Client) -> None:
+        self._spec, self._client = spec, client
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """A query."""
+        return self._send("GET", path, **options)
+
+    def post(self, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
+        """A command, with a key that makes it one command however often it is sent."""
+        return self._send("POST", path, headers={"idempotency-key": key or uuid4().hex, **options.pop("headers", {})}, **options)
+
+    @contextmanager
+    def stream(self, path: str, **options: Any) -> Iterator[Iterator[dict[str, Any]]]:
+        """A command whose answer comes as JSON lines while it is carried out."""
+        headers = {"idempotency-key": uuid4().hex, **options.pop("headers", {})}
+        try:
+            with self._client.stream("POST", path, headers=headers, **options) as answer:
+                if answer.is_error:
+                    answer.read()
+                    _raise(self._spec, answer)
+                yield (json.loads(line) for line in answer.iter_lines() if line)
+        except httpx.HTTPError as error:
+            raise self._silent(error) from error
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while True:
+            try:
+                answer = self._client.request(method, path, **options)
+            except httpx.HTTPError as error:
+                raise self._silent(error) from error
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        if answer.is_error:
+            _raise(self._spec, answer)
+        return answer
+
+    def _silent(self, error: httpx.HTTPError) -> NotReady:
+        return NotReady(f"{self._spec.name} does not answer ({type(error).__name__})", "see `tongxin status`")
+
+
+def _raise(spec: ServiceSpec, answer: httpx.Response) -> None:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = {}
+    sentence = document.get("detail") or document.get("title") or f"status {answer.status_code}"
+    faults = "; ".join(f"{fault.get('pointer', '')}: {fault.get('message', '')}" for fault in document.get("errors", []))
+    raise Refused(f"{spec.name}: {sentence}" + (f" ({faults})" if faults else ""))
+
+
+def _today() -> str:
+    return SystemClock().now().astimezone(SHANGHAI).date().isoformat()
