@@ -23,7 +23,7 @@ from foundation import record
 from foundation.batched import Batched
 from foundation.clock import Clock
 from foundation.decider import Decider, JointDecider, Part, Refusal
-from foundation.history import happened
+from foundation.history import Happened, all_happened, happened
 from foundation.ids import uuid7
 from foundation.store.port import (
     Appended,
@@ -229,8 +229,12 @@ class Handler:
 
     async def state(self, decider: Decider[S, Any], id: str) -> tuple[S, int]:
         """A stream's durable state and version, read from the store."""
-        recorded = await self._store.read_stream(decider.stream(id))
-        return decider.fold([happened(one, self._catalogue).event for one in recorded]), len(recorded)
+        events = await self.history(decider, id)
+        return decider.fold([one.event for one in events]), len(events)
+
+    async def history(self, decider: Decider[Any, Any], id: str) -> list[Happened]:
+        """A stream's durable events, oldest first, their sealed fields still sealed."""
+        return all_happened(await self._store.read_stream(decider.stream(id)), self._catalogue)
 
     # ------------------------------------------------------------------------------------------------ the queue
 
