@@ -17,7 +17,7 @@ from pydantic import Field
 from membership.appointments import commands, errors, posts
 from membership.appointments.appointment import APPOINT, BOOTSTRAP, DELEGATE, END, HAND_OVER, STAFF
 from membership.organisations.errors import OrganisationEnded, OrganisationNotYetFounded, OrganisationUnknown
-from membership.parts import Membership
+from membership.terms import Terms
 
 router = Router(tags=["appointments"])
 
@@ -80,11 +80,11 @@ async def _new_id(caller: Calling) -> str:
 
 
 @router.post("/appointments/first", status_code=201, responses=problems(errors.AlreadyBootstrapped))
-async def bootstrap(body: BootstrapBody, caller: Caller, app: App, membership: Membership) -> Accepted:
+async def bootstrap(body: BootstrapBody, caller: Caller, app: App) -> Accepted:
     """Appoint the node's first administrator; the node's own services only, and once."""
     caller.require_service()
-    command = commands.Bootstrap(body.principal, await _new_id(caller), membership.top, app.today())
-    return await app.handle_joint(BOOTSTRAP, command, by=caller, org=membership.top)
+    command = commands.Bootstrap(body.principal, await _new_id(caller), app.node_org, app.today())
+    return await app.handle_joint(BOOTSTRAP, command, by=caller, org=app.node_org)
 
 
 @router.post("/appointments", status_code=201, responses=problems(*_UNION, *_POST))
@@ -104,34 +104,6 @@ async def end(principal: Principal, appointment: RecordId, body: EndBody, caller
     await caller.require(ADMIN, unit=staff.post(appointment).organisation, fresh=True)
     delegates = tuple(await posts.delegates(app.pool, appointment))
     return await app.handle_joint(END, commands.End(principal, appointment, body.valid_until, delegates), by=caller)
-
-
-@router.post(
-    "/staff/{principal}/appointments/{appointment}/delegation",
-    status_code=201,
-    responses=problems(*_POST, errors.AppointmentUnknown, errors.DelegationTooLong, errors.DelegationOutsidePost, errors.DelegatedToSelf),
-)
-async def delegate(
-    principal: Principal, appointment: RecordId, body: DelegateBody, *, caller: Caller, app: App, membership: Membership
-) -> Accepted:
-    """Let somebody do the work of a post during leave, for so long at most as the term allows; its holder, or an administrator."""
-    staff, _ = await app.state(STAFF, principal)
-    unit = staff.post(appointment).organisation
-    if caller.principal == principal:
-        caller.require_self(principal)
-    else:
-        await caller.require(ADMIN, unit=unit, fresh=True)
-    command = commands.Delegate(
-        principal,
-        appointment,
-        body.delegate,
-        await _new_id(caller),
-        unit,
-        body.valid_from,
-        body.valid_until,
-        membership.terms.on("delegation", app.today()).days,
-    )
-    return await app.handle_joint(DELEGATE, command, by=caller, org=unit)
 
 
 @router.post(
@@ -172,3 +144,37 @@ async def list_of(principal: Principal, caller: Caller, app: App) -> list[Appoin
     if caller.principal != principal:
         found = [held for held in found if await app.authority.grants(caller.principal, READERS, held.organisation, app.today())]
     return [_view(held) for held in found]
+
+
+def delegation(terms: Terms) -> Router:
+    """The route that the term of delegations binds."""
+    router = Router(tags=["appointments"])
+
+    @router.post(
+        "/staff/{principal}/appointments/{appointment}/delegation",
+        status_code=201,
+        responses=problems(
+            *_POST, errors.AppointmentUnknown, errors.DelegationTooLong, errors.DelegationOutsidePost, errors.DelegatedToSelf
+        ),
+    )
+    async def delegate(principal: Principal, appointment: RecordId, body: DelegateBody, *, caller: Caller, app: App) -> Accepted:
+        """Let somebody do the work of a post during leave, for so long at most as the term allows; its holder, or an administrator."""
+        staff, _ = await app.state(STAFF, principal)
+        unit = staff.post(appointment).organisation
+        if caller.principal == principal:
+            caller.require_self(principal)
+        else:
+            await caller.require(ADMIN, unit=unit, fresh=True)
+        command = commands.Delegate(
+            principal,
+            appointment,
+            body.delegate,
+            await _new_id(caller),
+            unit,
+            body.valid_from,
+            body.valid_until,
+            terms.on("delegation", app.today()).days,
+        )
+        return await app.handle_joint(DELEGATE, command, by=caller, org=unit)
+
+    return router

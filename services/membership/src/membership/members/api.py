@@ -1,11 +1,9 @@
 """Routes of members: registrars (clerk, steward) enter facts, deciders (approver, steward) decide; each for their union or above."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
-from contracts.kernel import OrgCode, PersonId
-from contracts.membership import RecordId
+from contracts.kernel import PersonId
 from foundation.decider import Refusal
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Application, Caller, Calling
@@ -13,14 +11,13 @@ from foundation.http.problems import problems
 from foundation.http.routing import Router
 from foundation.ids import command_id
 
+from membership import people
 from membership.members import commands, errors, requests
-from membership.members.joining import ADMISSION, APPLICANT_ADMISSION, APPLICATION, LINK, REINSTATEMENT, TRANSFER
-from membership.members.member import Current, TransferContested, TransferOpen, TransferSettled
+from membership.members.joining import ADMISSION, APPLICANT_ADMISSION, APPLICATION, LINK, REINSTATEMENT
 from membership.members.record import record
 from membership.members.requests import union_of
 from membership.members.rules import MEMBER
 from membership.organisations.errors import OrganisationEnded, OrganisationNotYetFounded, OrganisationUnknown
-from membership.parts import Membership
 
 router = Router(tags=["members"])
 
@@ -28,13 +25,12 @@ REGISTRARS = ("clerk", "steward")
 DECIDERS = ("approver", "steward")
 READERS = ("clerk", "approver", "finance", "steward", "auditor", "org-admin")
 
-_UNION: tuple[type[Refusal], ...] = (OrganisationUnknown, OrganisationEnded, OrganisationNotYetFounded)
-_JOINING = (*_UNION, errors.AlreadyMember, errors.LinkedElsewhere, errors.MemberDead, errors.KindNotHere, errors.DayToCome)
+UNION: tuple[type[Refusal], ...] = (OrganisationUnknown, OrganisationEnded, OrganisationNotYetFounded)
+_JOINING = (*UNION, errors.AlreadyMember, errors.LinkedElsewhere, errors.MemberDead, errors.KindNotHere, errors.DayToCome)
 _STANDING = (errors.MemberUnknown, errors.LinkedElsewhere, errors.MembershipEnded, errors.MemberNotActive, errors.DayToCome)
-_TRANSFER = (errors.MemberUnknown, errors.LinkedElsewhere, errors.MembershipEnded, errors.TransferUnknown, errors.DayToCome)
 
 
-async def _require(member: PersonId, roles: Sequence[str], caller: Calling, app: Application) -> None:
+async def require_union(member: PersonId, roles: Sequence[str], caller: Calling, app: Application) -> None:
     """Go on for these roles of the union that looks after this record, or above. Raises MemberUnknown, and what `require` raises."""
     state, _ = await app.state(MEMBER, member)
     union = union_of(state)
@@ -43,7 +39,7 @@ async def _require(member: PersonId, roles: Sequence[str], caller: Calling, app:
     await caller.require(*roles, unit=union)
 
 
-async def _own_id(caller: Calling, what: str) -> str:
+async def own_id(caller: Calling, what: str) -> str:
     """An id that follows from the request, so that the same request sent again means the same thing."""
     return command_id(what, str((await caller.command_ref()).id)).hex
 
@@ -52,11 +48,11 @@ async def _own_id(caller: Calling, what: str) -> str:
 
 
 @router.post("/applications", status_code=201, responses=problems(*_JOINING, errors.ApplicationOpen, requests.IdentityRefused))
-async def apply(body: requests.JoinBody, caller: Caller, app: App, membership: Membership) -> Accepted:
+async def apply(body: requests.JoinBody, caller: Caller, app: App) -> Accepted:
     """Enter a worker's application; registrar of the union. The answer's stream names the member."""
     await caller.require(*REGISTRARS, unit=body.organisation)
     document = body.document.checked(app.today())
-    member = await membership.people.identify(document, pending=await _own_id(caller, "person"))
+    member = await people.identify(app.vault, document, pending=await own_id(caller, "person"))
     command = commands.Apply(member, body.organisation, body.person(document), body.on, body.kind)
     return await app.handle_joint(APPLICATION, command, by=caller)
 
@@ -64,18 +60,18 @@ async def apply(body: requests.JoinBody, caller: Caller, app: App, membership: M
 @router.post(
     "/members", status_code=201, responses=problems(*_JOINING, errors.MemberWasExpelled, errors.MemberNotActive, requests.IdentityRefused)
 )
-async def admit(body: requests.JoinBody, caller: Caller, app: App, membership: Membership) -> Accepted:
+async def admit(body: requests.JoinBody, caller: Caller, app: App) -> Accepted:
     """Register a member directly; registrar of the union. The answer's stream names the member."""
     await caller.require(*REGISTRARS, unit=body.organisation)
     document = body.document.checked(app.today())
-    member = await membership.people.identify(document, pending=await _own_id(caller, "person"))
+    member = await people.identify(app.vault, document, pending=await own_id(caller, "person"))
     command = commands.Admit(member, body.organisation, body.person(document), body.on, body.kind)
     return await app.handle_joint(ADMISSION, command, by=caller)
 
 
 @router.post(
     "/members/{member}/admission",
-    responses=problems(*_UNION, errors.NoApplication, errors.LinkedElsewhere, errors.DayToCome),
+    responses=problems(*UNION, errors.NoApplication, errors.LinkedElsewhere, errors.DayToCome),
 )
 async def admit_applicant(member: PersonId, body: requests.UnionDayBody, caller: Caller, app: App) -> Accepted:
     """Take an applicant; decider of the union."""
@@ -104,55 +100,55 @@ async def withdraw_application(member: PersonId, body: requests.UnionDayBody, ca
 @router.post("/members/{member}/suspension", responses=problems(*_STANDING))
 async def suspend(member: PersonId, body: requests.ReasonBody, caller: Caller, app: App) -> Accepted:
     """Let a member's rights rest; decider of the union."""
-    await _require(member, DECIDERS, caller, app)
+    await require_union(member, DECIDERS, caller, app)
     return await app.handle(MEMBER, member, commands.Suspend(member, body.reason, body.on), by=caller)
 
 
 @router.post("/members/{member}/resumption", responses=problems(*_STANDING))
 async def resume(member: PersonId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
     """Give a suspended or retained member all rights again; decider of the union."""
-    await _require(member, DECIDERS, caller, app)
+    await require_union(member, DECIDERS, caller, app)
     return await app.handle(MEMBER, member, commands.Resume(member, body.on), by=caller)
 
 
 @router.post("/members/{member}/retention", responses=problems(*_STANDING))
 async def retain(member: PersonId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
     """Keep the membership of a member without work 保留会籍; registrar of the union."""
-    await _require(member, REGISTRARS, caller, app)
+    await require_union(member, REGISTRARS, caller, app)
     return await app.handle(MEMBER, member, commands.Retain(member, body.on), by=caller)
 
 
 @router.post("/members/{member}/retirement", responses=problems(*_STANDING))
 async def retire(member: PersonId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
     """Enter that a member retired; registrar of the union."""
-    await _require(member, REGISTRARS, caller, app)
+    await require_union(member, REGISTRARS, caller, app)
     return await app.handle(MEMBER, member, commands.Retire(member, body.on), by=caller)
 
 
 @router.post("/members/{member}/departure", responses=problems(*_STANDING))
 async def leave(member: PersonId, body: requests.LeaveBody, caller: Caller, app: App) -> Accepted:
     """Enter that a member left; registrar of the union."""
-    await _require(member, REGISTRARS, caller, app)
+    await require_union(member, REGISTRARS, caller, app)
     return await app.handle(MEMBER, member, commands.Leave(member, body.on, body.reason), by=caller)
 
 
 @router.post("/members/{member}/expulsion", responses=problems(*_STANDING))
 async def expel(member: PersonId, body: requests.ExpelBody, caller: Caller, app: App) -> Accepted:
     """Expel a member by a signed decision; decider of the union."""
-    await _require(member, DECIDERS, caller, app)
+    await require_union(member, DECIDERS, caller, app)
     return await app.handle(MEMBER, member, commands.Expel(member, body.reason, body.decision, body.on), by=caller)
 
 
 @router.post("/members/{member}/death", responses=problems(*_STANDING))
 async def record_death(member: PersonId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
     """Enter a member's death; registrar of the union."""
-    await _require(member, REGISTRARS, caller, app)
+    await require_union(member, REGISTRARS, caller, app)
     return await app.handle(MEMBER, member, commands.RecordDeath(member, body.on), by=caller)
 
 
 @router.post(
     "/members/{member}/reinstatement",
-    responses=problems(*_UNION, errors.MemberUnknown, errors.AlreadyMember, errors.LinkedElsewhere, errors.DayToCome),
+    responses=problems(*UNION, errors.MemberUnknown, errors.AlreadyMember, errors.LinkedElsewhere, errors.DayToCome),
 )
 async def reinstate(member: PersonId, body: requests.UnionReasonBody, caller: Caller, app: App) -> Accepted:
     """Set an end aside that was recorded in error or overturned; decider of the union it ended in."""
@@ -165,12 +161,12 @@ async def reinstate(member: PersonId, body: requests.UnionReasonBody, caller: Ca
     "/members/{member}/corrections",
     responses=problems(errors.MemberUnknown, errors.LinkedElsewhere, errors.DayToCome, errors.DocumentOfAnother, requests.IdentityRefused),
 )
-async def correct(member: PersonId, body: requests.CorrectBody, caller: Caller, app: App, membership: Membership) -> Accepted:
+async def correct(member: PersonId, body: requests.CorrectBody, caller: Caller, app: App) -> Accepted:
     """Put right what is known about a person, from a day on; registrar of the union."""
-    await _require(member, REGISTRARS, caller, app)
+    await require_union(member, REGISTRARS, caller, app)
     document = None if body.document is None else body.document.checked(app.today())
     if document is not None:
-        holder = await membership.people.bind(member, document)
+        holder = await people.bind(app.vault, member, document)
         if holder != member:
             raise errors.DocumentOfAnother(member)
     command = commands.Correct(
@@ -187,93 +183,6 @@ async def correct(member: PersonId, body: requests.CorrectBody, caller: Caller, 
     return await app.handle(MEMBER, member, command, by=caller)
 
 
-# ----------------------------------------------------------------------------------------------------------- transfers
-
-
-@router.post(
-    "/transfers",
-    status_code=201,
-    responses=problems(
-        *_UNION,
-        errors.MemberUnknown,
-        errors.LinkedElsewhere,
-        errors.MembershipEnded,
-        errors.MemberSuspended,
-        errors.MemberNotActive,
-        errors.ObjectionOpen,
-        errors.NobodyKnown,
-        errors.DayToCome,
-        requests.IdentityRefused,
-    ),
-)
-async def transfer(body: requests.TransferBody, caller: Caller, app: App, membership: Membership) -> Accepted:
-    """Register a proven member of another union who works here now; registrar of the new union. The answer's stream names the member."""
-    await caller.require(*REGISTRARS, unit=body.organisation)
-    member = await membership.people.known(body.document.checked(app.today()))
-    if member is None:
-        raise errors.NobodyKnown
-    term = membership.terms.on("transfer-objection", app.today())
-    command = commands.Transfer(
-        member,
-        await _own_id(caller, "transfer"),
-        body.organisation,
-        body.proof.proof(),
-        app.today() + timedelta(days=term.days),
-        body.on,
-    )
-    return await app.handle_joint(TRANSFER, command, by=caller)
-
-
-async def _parties(member: PersonId, transfer: RecordId, app: Application) -> tuple[OrgCode, OrgCode]:
-    """The old and the new union of the member's last transfer. Raises TransferUnknown."""
-    state, _ = await app.state(MEMBER, member)
-    if isinstance(state, Current) and state.transfer is not None and state.transfer.id == transfer:
-        match state.transfer:
-            case TransferOpen(before=before) | TransferContested(before=before):
-                return before.union, state.union
-            case TransferSettled(other=other, upheld=upheld):
-                return (state.union, other) if upheld else (other, state.union)
-    raise errors.TransferUnknown(member)
-
-
-@router.post("/members/{member}/transfers/{transfer}/completion", responses=problems(*_TRANSFER, errors.ObjectionOpen))
-async def complete_transfer(member: PersonId, transfer: RecordId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
-    """Hand a member's record over; registrar of the old union."""
-    old, _ = await _parties(member, transfer, app)
-    await caller.require(*REGISTRARS, unit=old)
-    return await app.handle(MEMBER, member, commands.CompleteTransfer(member, transfer, body.on), by=caller)
-
-
-@router.post("/members/{member}/transfers/{transfer}/objection", responses=problems(*_TRANSFER, errors.ObjectionLate))
-async def object_to_transfer(member: PersonId, transfer: RecordId, body: requests.ObjectBody, caller: Caller, app: App) -> Accepted:
-    """Object to a transfer, to identity or a duplicate only; registrar of the old union."""
-    old, _ = await _parties(member, transfer, app)
-    await caller.require(*REGISTRARS, unit=old)
-    command = commands.ObjectToTransfer(member, transfer, body.ground, body.statement, body.on)
-    return await app.handle(MEMBER, member, command, by=caller)
-
-
-async def _require_above_both(member: PersonId, transfer: RecordId, caller: Calling, app: Application) -> None:
-    old, new = await _parties(member, transfer, app)
-    above_old = app.authority.path(old, app.today())
-    common = next((unit for unit in app.authority.path(new, app.today()) if unit in above_old), old)
-    await caller.require(*DECIDERS, unit=common)
-
-
-@router.post("/members/{member}/transfers/{transfer}/objection/upholding", responses=problems(*_TRANSFER, errors.NoObjection))
-async def uphold_objection(member: PersonId, transfer: RecordId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
-    """Find an objection right: the member stays with the old union; decider of the union above both."""
-    await _require_above_both(member, transfer, caller, app)
-    return await app.handle(MEMBER, member, commands.UpholdObjection(member, transfer, body.on), by=caller)
-
-
-@router.post("/members/{member}/transfers/{transfer}/objection/dismissal", responses=problems(*_TRANSFER, errors.NoObjection))
-async def dismiss_objection(member: PersonId, transfer: RecordId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
-    """Find an objection wrong: the transfer stands; decider of the union above both."""
-    await _require_above_both(member, transfer, caller, app)
-    return await app.handle(MEMBER, member, commands.DismissObjection(member, transfer, body.on), by=caller)
-
-
 # ------------------------------------------------------------------------------------------------------ double records
 
 
@@ -285,15 +194,15 @@ async def dismiss_objection(member: PersonId, transfer: RecordId, body: requests
 )
 async def link(member: PersonId, body: requests.LinkBody, caller: Caller, app: App) -> Accepted:
     """Say that this record and another are of one person, and that the other counts; decider of both unions."""
-    await _require(member, DECIDERS, caller, app)
-    await _require(body.same_as, DECIDERS, caller, app)
+    await require_union(member, DECIDERS, caller, app)
+    await require_union(body.same_as, DECIDERS, caller, app)
     return await app.handle_joint(LINK, commands.Link(member, body.same_as, body.on), by=caller)
 
 
 @router.post("/members/{member}/link/undoing", responses=problems(errors.MemberUnknown, errors.DayToCome))
 async def unlink(member: PersonId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
     """Undo a link; decider of this record's union."""
-    await _require(member, DECIDERS, caller, app)
+    await require_union(member, DECIDERS, caller, app)
     return await app.handle(MEMBER, member, commands.Unlink(member, body.on), by=caller)
 
 
@@ -301,19 +210,19 @@ async def unlink(member: PersonId, body: requests.DayBody, caller: Caller, app: 
 
 
 @router.get("/members/{member}", responses=problems(errors.MemberUnknown))
-async def read(member: PersonId, caller: Caller, app: App, membership: Membership) -> requests.MemberView:
+async def read(member: PersonId, caller: Caller, app: App) -> requests.MemberView:
     """A member with the personal values; staff of the union or above. Opening them is recorded where their purpose asks for it."""
-    await _require(member, READERS, caller, app)
-    history = await membership.people.history(member, opened_for=caller.principal)
+    await require_union(member, READERS, caller, app)
+    history = await app.history(MEMBER, member, opened_for=caller.principal)
     told = record([one.event for one in history])
     state = MEMBER.fold([one.event for one in history])
     return requests.member_view(member, len(history), state, told, app.today())
 
 
 @router.get("/members/{member}/history", responses=problems(errors.MemberUnknown))
-async def read_history(member: PersonId, caller: Caller, app: App, membership: Membership) -> list[requests.HappenedView]:
+async def read_history(member: PersonId, caller: Caller, app: App) -> list[requests.HappenedView]:
     """Everything that happened to a membership, oldest first, without the personal values; staff of the union or above."""
-    await _require(member, READERS, caller, app)
+    await require_union(member, READERS, caller, app)
     return [
         requests.HappenedView(
             position=one.position,
@@ -323,7 +232,7 @@ async def read_history(member: PersonId, caller: Caller, app: App, membership: M
             acting_for=one.envelope.org,
             facts=_facts(one.event),
         )
-        for one in await membership.people.history(member, opened_for=None)
+        for one in await app.history(MEMBER, member)
     ]
 
 

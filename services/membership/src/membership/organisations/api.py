@@ -26,7 +26,6 @@ from membership.organisations import commands, errors, tree
 from membership.organisations.commands import MERGED_MAX, Particulars
 from membership.organisations.divisions import DivisionsUnreadable, foundings
 from membership.organisations.organisation import DISSOLVE, FOUND, MERGE, MOVE, ORGANISATION, Ended, Standing, Unfounded
-from membership.parts import Membership
 
 router = Router(tags=["organisations"])
 
@@ -140,14 +139,14 @@ async def _require_above(organisation: OrgCode, caller: Calling, app: Applicatio
         errors.StandingOutOfOrder,
     ),
 )
-async def found(body: FoundBody, caller: Caller, app: App, membership: Membership) -> Accepted:
+async def found(body: FoundBody, caller: Caller, app: App) -> Accepted:
     """Found a union; administrator of its parents or above."""
     await caller.require(ADMIN, unit=body.parent or body.organisation)
     funding_parent = body.funding_parent or body.parent
     if funding_parent not in (None, body.parent):
         await caller.require(ADMIN, unit=funding_parent)
     command = commands.Found(body.organisation, body.level, body.particulars(), body.parent, funding_parent, body.effective_on)
-    if command.parent is None and command.organisation != membership.top:
+    if command.parent is None and command.organisation != app.node_org:
         raise errors.ParentMissing(command.organisation)
     return await app.handle_joint(FOUND, command, by=caller)
 
@@ -236,7 +235,7 @@ async def dissolve(organisation: OrgCode, body: DissolveBody, caller: Caller, ap
 )
 @body_up_to(IMPORT_BYTES_MAX)
 async def import_divisions(
-    request: Request, *, caller: Caller, app: App, membership: Membership, effective_on: AsOf = None, parent: OrgCode | None = None
+    request: Request, *, caller: Caller, app: App, effective_on: AsOf = None, parent: OrgCode | None = None
 ) -> StreamingResponse:
     """Found a union for each division of a CSV `code,name,level,parent`; administrator of `parent`, or of the top.
 
@@ -244,8 +243,8 @@ async def import_divisions(
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "text/csv":
         raise MediaTypeUnsupported("this route takes text/csv")
-    await caller.require(ADMIN, unit=parent or membership.top)
-    rows = _rows(await request.body(), membership.top, parent, effective_on or app.today())
+    await caller.require(ADMIN, unit=parent or app.node_org)
+    rows = _rows(await request.body(), app.node_org, parent, effective_on or app.today())
     return StreamingResponse(_imported(app, caller.actor(), rows), media_type="application/x-ndjson")
 
 
@@ -286,7 +285,6 @@ async def read_tree(
     *,
     caller: Caller,
     app: App,
-    membership: Membership,
     root: OrgCode | None = None,
     as_of: AsOf = None,
     depth: Annotated[int, Query(ge=0, le=20)] = 2,
@@ -294,7 +292,7 @@ async def read_tree(
 ) -> Tree:
     """A union and what stood below it on a day; anybody who is known here."""
     day = as_of or app.today()
-    unions = await tree.subtree(app.pool, root or membership.top, day, depth=depth, limit=limit + 1)
+    unions = await tree.subtree(app.pool, root or app.node_org, day, depth=depth, limit=limit + 1)
     return Tree(as_of=day, organisations=[_view(union) for union in unions[:limit]], complete=len(unions) <= limit)
 
 
