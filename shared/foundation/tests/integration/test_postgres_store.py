@@ -17,8 +17,6 @@ from foundation.store.port import (
     Conflict,
     NewEvent,
     Recorded,
-    StoreFull,
-    StoreUnavailable,
     StreamAppend,
 )
 from foundation.store.postgres import PostgresStore

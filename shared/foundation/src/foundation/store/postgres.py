@@ -24,7 +24,7 @@ from foundation.store.port import (
     StoreUnavailable,
     WritesRefused,
 )
-from foundation.store.signal import Signal, is_lost
+from foundation.store.signal import Signal, discard, is_lost
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -224,8 +224,7 @@ class PostgresStore:
     async def _drop_writer(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            if not is_lost(writer):
-                writer.terminate()
+            discard(writer)
             await self._pool.release(writer)
 
     # ------------------------------------------------------------------------------------------------ read

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -22,6 +23,12 @@ def is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
         return connection.is_closed()
     except asyncpg.InterfaceError:
         return True
+
+
+def discard(connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+    """End a connection of a pool at once, with the clean-up that a connection which broke by itself may still lack."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 class Signal:
@@ -54,7 +61,7 @@ class Signal:
             try:
                 async with self._pool.acquire() as connection:
                     await self._serve(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # without it there is still the poll
                 log.warning("store.signal_lost", reason=repr(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -78,6 +85,8 @@ class Signal:
                 self._due.clear()
                 await connection.execute(f"notify {CHANNEL}")
         finally:
-            if not is_lost(connection):
+            if is_lost(connection):
+                discard(connection)
+            else:
                 connection.remove_termination_listener(lost)
                 await connection.remove_listener(CHANNEL, heard)
