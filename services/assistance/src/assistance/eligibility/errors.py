@@ -1,0 +1,13 @@
+"""The rules of eligibility."""
+
+from contracts.kernel import PersonId
+from foundation.decider import Refusal
+
+
+class PersonUnknown(Refusal):
+    """Membership has told nothing of this person."""
+
+    status = 404
+
+    def __init__(self, person: PersonId) -> None:
+        super().__init__("nothing is known of this person here", person=person)

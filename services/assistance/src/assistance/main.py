@@ -1,0 +1,26 @@
+"""The assistance service, put together."""
+
+from contracts import assistance as own
+from contracts import membership
+from contracts.kernel import Catalogue
+from foundation.service import AuthorityFrom, Service
+from foundation.settings import Settings
+
+import assistance.eligibility.api as eligibility
+from assistance.eligibility.eligibility import ELIGIBILITY
+from assistance.eligibility.people import PEOPLE
+from assistance.reactions import REACTIONS
+
+
+def create_app(settings: Settings) -> Service:
+    """The service's ASGI application."""
+    return Service(
+        settings,
+        name="assistance",
+        catalogue=Catalogue.of(own, membership),
+        authority=AuthorityFrom("membership", membership.authority_changes, membership.AUTHORITY_EVENTS),
+        deciders=[ELIGIBILITY],
+        projections=[PEOPLE],
+        reactions=REACTIONS,
+        routers=[eligibility.router],
+    )

@@ -1,0 +1,39 @@
+"""The membership service, put together."""
+
+from importlib.resources import files
+
+from contracts import membership as events
+from contracts.kernel import Catalogue
+from foundation.service import AuthorityFrom, Service
+
+import membership.appointments.api as appointments
+import membership.members.api as members
+import membership.organisations.api as organisations
+from membership.appointments.appointment import NODE, STAFF
+from membership.appointments.posts import POSTS
+from membership.members import transfers
+from membership.members.rules import MEMBER
+from membership.organisations.organisation import ORGANISATION
+from membership.organisations.tree import TREE
+from membership.settings import Settings
+
+
+def create_app(settings: Settings) -> Service:
+    """The service's ASGI application."""
+    terms = settings.terms()
+    return Service(
+        settings,
+        name="membership",
+        catalogue=Catalogue.of(events),
+        authority=AuthorityFrom("membership", events.authority_changes, events.AUTHORITY_EVENTS),
+        deciders=[ORGANISATION, MEMBER, STAFF, NODE],
+        projections=[TREE, POSTS],
+        routers=[
+            organisations.router,
+            members.router,
+            transfers.routes(terms),
+            appointments.router,
+            appointments.delegation(terms),
+        ],
+        migrations=[files("membership") / "migrations"],
+    )
