@@ -1,9 +1,9 @@
 """Runs the service: `python -m rights`."""
 
-import os
-
-import uvicorn
+from foundation.service import run
+from foundation.settings import Settings
 
 from rights.main import create_app
 
-uvicorn.run(create_app(), host="127.0.0.1", port=int(os.environ["TONGXIN_PORT"]))
+if __name__ == "__main__":
+    run(create_app, Settings())

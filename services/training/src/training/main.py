@@ -1,15 +1,16 @@
-"""Courses and enrolment: bare for now, with health endpoints only."""
+"""Training 培训: bare for now. It knows who may act for which union, and says how it is."""
 
-from fastapi import FastAPI
+from contracts import membership
+from contracts.kernel import Catalogue
+from foundation.service import AuthorityFrom, Service
+from foundation.settings import Settings
 
 
-def create_app() -> FastAPI:
-    """The service's ASGI application."""
-    app = FastAPI(title="training")
-
-    @app.get("/healthz")
-    @app.get("/readyz")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
-
-    return app
+def create_app(settings: Settings) -> Service:
+    """The service, declared."""
+    return Service(
+        settings,
+        name="training",
+        catalogue=Catalogue.of(membership),
+        authority=AuthorityFrom("membership", membership.authority_changes, membership.AUTHORITY_EVENTS),
+    )
