@@ -388,6 +388,41 @@ class MemberUnlinked(Event, type="membership.MemberUnlinked", version=1):
     effective_on: date
 
 
+# ------------------------------------------------------------------------------------------------------ rosters 花名册
+
+
+class RosterReceived(Event, type="membership.RosterReceived", version=1):
+    """A union's roster came in. The file is named by its digest; its rows are in the history as the events they led to."""
+
+    roster: RecordId
+    organisation: OrgCode
+    digest: Digest
+    size_bytes: int
+    complete: bool
+    """It names everybody: who is not on it has left."""
+
+
+class RosterApplicationStarted(Event, type="membership.RosterApplicationStarted", version=1):
+    """Somebody had a roster applied, after its dry run. What follows from it carries its stream as correlation."""
+
+    roster: RecordId
+    organisation: OrgCode
+    digest: Digest
+
+
+class RosterApplied(Event, type="membership.RosterApplied", version=1):
+    """Every row of a roster was dealt with: how many led to what."""
+
+    roster: RecordId
+    organisation: OrgCode
+    joined: int
+    transferred: int
+    changed: int
+    unchanged: int
+    left: int
+    refused: int
+
+
 # -------------------------------------------------------------------------------------------- staff appointments 任用
 
 
@@ -445,6 +480,19 @@ class NodeBootstrapped(Event, type="membership.NodeBootstrapped", version=1):
 
     organisation: OrgCode
     appointment: RecordId
+
+
+AUTHORITY_EVENTS: frozenset[type[Event]] = frozenset(
+    {
+        OrganisationFounded,
+        OrganisationMoved,
+        OrganisationMerged,
+        OrganisationDissolved,
+        StaffAppointed,
+        StaffAppointmentEnded,
+    }
+)
+"""The events that `authority_changes` says anything about."""
 
 
 def authority_changes(event: Event) -> Sequence[AuthorityChange]:
