@@ -44,6 +44,11 @@ class Figure:
         """Whether the median meets what must be."""
         return self.ratio >= self.must if self.higher_is_better else self.ratio <= self.must
 
+    def quoted(self, values: Sequence[float]) -> str:
+        """The median of some values with their unit."""
+        middle = median(values)
+        return f"{middle:,.0f} {self.unit}" if middle >= 100 else f"{middle:.3g} {self.unit}"
+
     def as_json(self) -> dict[str, Any]:
         """Everything, with what follows from it."""
         return asdict(self) | {"ratios": self.ratios, "ratio": self.ratio, "holds": self.holds}

@@ -1,6 +1,6 @@
 """The plots of docs/performance.md: ratios against what must be, and latency against callers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -31,7 +31,7 @@ def ratios(figures: Sequence[Figure], file: Path) -> None:
 
 
 def lines(
-    title: str, x_label: str, y_label: str, series: dict[str, tuple[Sequence[float], Sequence[float]]], file: Path, *, log_x: bool
+    title: str, x_label: str, y_label: str, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], file: Path, *, log_x: bool
 ) -> None:
     """One line per series: xs and ys."""
     plot, axes = plt.subplots(figsize=(8, 4), layout="constrained")
