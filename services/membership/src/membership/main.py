@@ -7,33 +7,42 @@ from contracts.kernel import Catalogue
 from foundation.service import AuthorityFrom, Service
 
 import membership.appointments.api as appointments
+import membership.directory.api as directory
 import membership.members.api as members
 import membership.organisations.api as organisations
+import membership.rosters.api as rosters
 from membership.appointments.appointment import NODE, STAFF
 from membership.appointments.posts import POSTS
+from membership.directory.members import MEMBERS, PEOPLE
 from membership.members import transfers
 from membership.members.rules import MEMBER
 from membership.organisations.organisation import ORGANISATION
 from membership.organisations.tree import TREE
+from membership.rosters.importing import Rosters
+from membership.rosters.roster import ROSTER
 from membership.settings import Settings
 
 
 def create_app(settings: Settings) -> Service:
     """The service's ASGI application."""
     terms = settings.terms()
+    importing = Rosters(terms)
     return Service(
         settings,
         name="membership",
         catalogue=Catalogue.of(events),
         authority=AuthorityFrom("membership", events.authority_changes, events.AUTHORITY_EVENTS),
-        deciders=[ORGANISATION, MEMBER, STAFF, NODE],
-        projections=[TREE, POSTS],
+        deciders=[ORGANISATION, MEMBER, STAFF, NODE, ROSTER],
+        projections=[TREE, POSTS, MEMBERS, PEOPLE],
         routers=[
             organisations.router,
             members.router,
             transfers.routes(terms),
             appointments.router,
             appointments.delegation(terms),
+            directory.router,
+            rosters.routes(importing),
         ],
         migrations=[files("membership") / "migrations"],
+        prepare=importing.start,
     )

@@ -200,10 +200,10 @@ async def _apply_people(connection: Connection, tables: Tables, batch: Sequence[
     if not after:
         return
     await connection.execute(
-        "with entries as materialized ("
+        "with entries as materialized ("  # noqa: S608 - our own tables' names
         " select * from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[])"
         " as e (person, organisation, status, linked, name, phone, keys)"
-        f"), people as (insert into {people} (person, organisation, status, linked, name, phone, keys)"  # noqa: S608
+        f"), people as (insert into {people} (person, organisation, status, linked, name, phone, keys)"
         " select person, organisation, status, linked, name, phone, string_to_array(keys, E'\\n') from entries"
         " on conflict (person) do update set organisation = excluded.organisation, status = excluded.status, linked = excluded.linked,"
         " name = excluded.name, phone = excluded.phone, keys = excluded.keys)"

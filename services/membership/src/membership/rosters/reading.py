@@ -32,9 +32,10 @@ async def read(file: bytes, today: date) -> AsyncIterator[Sequence[Person | Refu
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LINE_BYTES_MAX,
     )
-    feeding = asyncio.create_task(_feed(process, file))
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the reader has no pipes")
+    feeding = asyncio.create_task(_feed(process.stdin, file))
     try:
-        assert process.stdout is not None
         finished = False
         async for line in process.stdout:
             message = orjson.loads(line)
@@ -54,15 +55,14 @@ async def read(file: bytes, today: date) -> AsyncIterator[Sequence[Person | Refu
         await process.wait()
 
 
-async def _feed(process: asyncio.subprocess.Process, file: bytes) -> None:
-    assert process.stdin is not None
+async def _feed(pipe: asyncio.StreamWriter, file: bytes) -> None:
     try:
-        process.stdin.write(file)
-        await process.stdin.drain()
+        pipe.write(file)
+        await pipe.drain()
     except (BrokenPipeError, ConnectionResetError):
         return  # it has refused the file before it had read it all
     finally:
-        process.stdin.close()
+        pipe.close()
 
 
 def _row(entry: list[Any]) -> Person | Refused:

@@ -36,11 +36,6 @@ _MOBILE = (
     *("130", "131", "132", "133", "135", "136", "137", "138", "139", "150", "151", "152", "153", "155", "156", "157", "158", "159"),
     *("166", "173", "175", "176", "177", "178", "180", "181", "182", "183", "185", "186", "187", "188", "189", "191", "198", "199"),
 )
-_POSTS = "操作工 装配工 焊工 电工 钳工 叉车司机 质检员 仓库管理员 会计 出纳 行政文员 车间主任 销售员 客服 保洁员 保安 护士 教师 工程师 缝纫工".split()
-_EDUCATION = (("初中", 22), ("高中", 18), ("中专", 20), ("大专", 22), ("本科", 16), ("硕士研究生", 2))
-_SKILL = (("", 60), ("初级工", 14), ("中级工", 14), ("高级工", 8), ("技师", 3), ("高级技师", 1))
-_FIRM_NAMES = "华宇 鼎盛 瑞丰 宏达 恒信 金泰 东岳 众诚 盛通 联创 泰和 润康 中航 天成 广源 龙腾 新合 安达 百川 云帆".split()
-_FIRM_TRADES = "机械制造 纺织服装 食品加工 建筑安装 物流运输 电子科技 化工材料 商贸 物业服务 医药 矿业 园林绿化".split()
 
 BAD_KINDS = ("checksum", "no-name", "no-number", "twice", "birth", "phone")
 """How planted rows are wrong."""
@@ -120,9 +115,11 @@ class _People:
     def rows(self, count: int) -> Iterator[list[str]]:
         """Rows in the order of HEADINGS."""
         draw = self._random
-        employers = [f"{draw.choice(_FIRM_NAMES)}{draw.choice(_FIRM_TRADES)}有限公司" for _ in range(max(1, count // 400))]
-        education = ([name for name, _ in _EDUCATION], list(accumulate(float(share) for _, share in _EDUCATION)))
-        skill = ([name for name, _ in _SKILL], list(accumulate(float(share) for _, share in _SKILL)))
+        words = _names()["words"]
+        firms, trades = words["firm_names"].split(), words["firm_trades"].split()
+        employers = [f"{draw.choice(firms)}{draw.choice(trades)}有限公司" for _ in range(max(1, count // 400))]
+        posts = words["posts"].split()
+        education, skill = _weighted(words["education"]), _weighted(words["skill"])
         oldest = date(1967, 1, 1)
         days = (date(2007, 1, 1) - oldest).days
         for number in range(1, count + 1):
@@ -147,8 +144,8 @@ class _People:
             yield [
                 *(str(number), name, "男" if sex == "male" else "女", people + "族" if people else "", kind, document, f"{born:%Y-%m-%d}"),
                 f"{draw.choice(_MOBILE)}{draw.randrange(10**8):08d}" if draw.random() < 0.97 else "",
-                *(draw.choice(employers), draw.choice(_POSTS), self._pick(education), home, "是" if migrant else "否"),
-                *(self._pick(skill), f"{joined:%Y/%m/%d}", ""),
+                *(draw.choice(employers), draw.choice(posts), self._pick(education), home, "是" if migrant else "否"),
+                *(self._pick(skill).replace("无", ""), f"{joined:%Y/%m/%d}", ""),
             ]
 
     def spoil(self, row: list[str], kind: str, earlier: Sequence[str]) -> None:
@@ -184,7 +181,7 @@ def sample_rows(rows: int, organisation: str, *, seed: int = 1, bad_share: float
 
 
 def write_sample(path: Path, rows: int, organisation: str, *, seed: int = 1, bad_share: float = 0.002) -> Sample:
-    """Write a sample roster as XLSX or CSV (UTF-8 with a byte order mark, as Excel writes it), by the suffix. Raises ValueError on another."""
+    """Write a sample roster by the suffix: XLSX, or CSV in UTF-8 with a byte order mark, as Excel does. Raises ValueError on another."""
     table, planted = sample_rows(rows, organisation, seed=seed, bad_share=bad_share)
     match path.suffix.lower():
         case ".csv":
