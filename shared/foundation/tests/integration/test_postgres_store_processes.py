@@ -82,7 +82,7 @@ async def test_subscribers_hear_other_processes_at_once_and_through_a_lost_liste
     """Two stores stand for two processes; polling is turned off, so that only NOTIFY and its reconnect can bring the news."""
     kill = """
         select count(pg_terminate_backend(pid)) from pg_stat_activity
-        where datname = current_database() and query ilike any (array['%listen%', '%notify%']) and pid <> pg_backend_pid()
+        where datname = current_database() and query ~* '^ *(listen|notify)' and pid <> pg_backend_pid()
     """
     async with (
         opened(migrated, poll_seconds=3600) as ours,

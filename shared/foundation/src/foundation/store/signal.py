@@ -15,6 +15,7 @@ log = structlog.get_logger()
 
 CHANNEL = "history"
 RECONNECT_SECONDS = 1.0
+NOTIFY_SECONDS = 10.0
 
 
 def is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
@@ -59,8 +60,12 @@ class Signal:
     async def _run(self) -> None:
         while True:
             try:
-                async with self._pool.acquire() as connection:
+                connection = await self._pool.acquire()
+                try:
                     await self._serve(connection)
+                finally:
+                    discard(connection)  # with its listeners, in whatever state it is
+                    await self._pool.release(connection)
             except Exception as error:  # without it there is still the poll
                 log.warning("store.signal_lost", reason=repr(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
@@ -78,15 +83,8 @@ class Signal:
         await connection.execute("set synchronous_commit = off")
         await connection.add_listener(CHANNEL, heard)
         connection.add_termination_listener(lost)
-        try:
-            self._heard()  # whatever was committed while nobody listened
-            while True:
-                await self._due.wait()
-                self._due.clear()
-                await connection.execute(f"notify {CHANNEL}")
-        finally:
-            if is_lost(connection):
-                discard(connection)
-            else:
-                connection.remove_termination_listener(lost)
-                await connection.remove_listener(CHANNEL, heard)
+        self._heard()  # whatever was committed while nobody listened
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await connection.execute(f"notify {CHANNEL}", timeout=NOTIFY_SECONDS)
