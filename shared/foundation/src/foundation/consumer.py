@@ -134,6 +134,8 @@ class Consumer:
         self._log = log.bind(consumer=name, source=source)
         self._lease = Lease(pool, f"consumer:{name}:{source}", ttl_seconds=self.pace.lease_seconds)
         self._moving = asyncio.Lock()  # one transaction at a time from here; between processes the row lock does it
+        self._connection: Any = None
+        self._prepared = False
         self._tasks: list[asyncio.Task[None]] = []
         self._offset: int | None = None  # in the topic; None: at its end
         self._last, self._head = -1, -1
@@ -155,6 +157,7 @@ class Consumer:
     async def close(self) -> None:
         """Stop; what was under way is rolled back and comes again."""
         await end(self._tasks)
+        await self._release()
         try:
             await self._lease.release()
         except TRANSIENT as error:
@@ -196,6 +199,8 @@ class Consumer:
                 now, ask = was, max(message.position for message in messages)
         self._at(now)
         if ask is not None:
+            if now.last < 0:
+                await self._adopt(now, (await self._reader.head()).epoch)
             await self._ask(ask)
 
     async def _ask(self, upto: int) -> None:
@@ -236,9 +241,27 @@ class Consumer:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(f"set local idle_in_transaction_session_timeout = {int(self.pace.idle_in_transaction_seconds * 1000)}")
-            yield connection
+        """A transaction on the connection that this consumer keeps to itself while all goes well; for whoever holds `_moving`."""
+        if self._connection is None:
+            self._connection = await self._pool.acquire()
+        try:
+            if not self._prepared:
+                # The cursor and the effect are lost together, should the database crash, and come again: no need to wait for its disk.
+                await self._connection.execute(
+                    f"set idle_in_transaction_session_timeout = {int(self.pace.idle_in_transaction_seconds * 1000)};"
+                    " set synchronous_commit = off"
+                )
+                self._prepared = True
+            async with self._connection.transaction():
+                yield self._connection
+        except BaseException:
+            await self._release()
+            raise
+
+    async def _release(self) -> None:
+        connection, self._connection, self._prepared = self._connection, None, False
+        if connection is not None:
+            await self._pool.release(connection)
 
     # --------------------------------------------------------------------------------------------------- reconcile
 
@@ -253,9 +276,8 @@ class Consumer:
         own = await self._own()  # before the head, or a source that grows would look behind us
         source = await self._reader.head(own.last)
         self._head = source.position
-        if source.epoch != own.epoch and own.last < 0:
-            await self._adopt(own, source.epoch)
-            return
+        if own.last < 0:
+            own = await self._adopt(own, source.epoch)
         if reason := _difference(own, source):
             self._stop(_Halt(reason, heals=True))
             return
@@ -271,11 +293,15 @@ class Consumer:
         if source.position > own.last and (previous is None or (previous[0] > own.last and previous[1] == own.last)):
             await self._ask(source.position)
 
-    async def _adopt(self, own: Cursor, epoch: int) -> None:
+    async def _adopt(self, own: Cursor, epoch: int) -> Cursor:
         """Nothing is applied yet, so whatever epoch the source is in will do."""
-        async with self._transaction() as connection:
+        now = Cursor(epoch, own.last, own.leaf)
+        if now == own:
+            return own
+        async with self._moving, self._transaction() as connection:
             if await cursors.lock(connection, self.name, self.source) == own:
-                await cursors.move(connection, self.name, self.source, own, Cursor(epoch, own.last, own.leaf))
+                await cursors.move(connection, self.name, self.source, own, now)
+        return now
 
     # ---------------------------------------------------------------------------------------------------- standing
 

@@ -37,8 +37,11 @@ class Following:
 def follow(cursor: Cursor, messages: Sequence[Message]) -> Following:
     """Take the messages that continue the cursor's history; skip repeats; at anything else stop and say to ask the source.
 
-    A message is a hint: it may be missing, late, doubled, out of order or from a history that its source no longer has.
+    A message is a hint: it may be missing, late, doubled, out of order or from a history that its source no longer has. So a cursor that
+    has applied nothing yet asks: the start of any history would continue it.
     """
+    if cursor.last < 0 and messages:
+        return Following((), max(message.position for message in messages))
     entries: list[Arrived] = []
     last, leaf = cursor.last, cursor.leaf
     for index, message in enumerate(messages):

@@ -42,13 +42,14 @@ async def read(connection: Connection, consumer: str, source: str) -> Cursor:
 
 async def lock(connection: Connection, consumer: str, source: str) -> Cursor:
     """The cursor, its row locked until the transaction ends; made where there is none yet."""
-    await connection.execute(
-        "insert into cursors (consumer, source, epoch, last, leaf) values ($1, $2, $3, $4, $5) on conflict do nothing",
-        *(consumer, source, START.epoch, START.last, START.leaf),
-    )
-    row = await connection.fetchrow(
-        "select epoch, last, leaf from cursors where consumer = $1 and source = $2 for update", consumer, source
-    )
+    query = "select epoch, last, leaf from cursors where consumer = $1 and source = $2 for update"
+    row = await connection.fetchrow(query, consumer, source)
+    if row is None:
+        await connection.execute(
+            "insert into cursors (consumer, source, epoch, last, leaf) values ($1, $2, $3, $4, $5) on conflict do nothing",
+            *(consumer, source, START.epoch, START.last, START.leaf),
+        )
+        row = await connection.fetchrow(query, consumer, source)
     if row is None:
         raise CursorMoved(consumer, source)
     return Cursor(row["epoch"], row["last"], row["leaf"])

@@ -6,6 +6,7 @@ the relay: not a command, and not a consumer that asks the source itself.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from foundation.tasks import end
 from foundation.transient import TRANSIENT, Backoff
 
 log = structlog.get_logger()
+
+SAVE_SECONDS = 0.5
+"""How often the checkpoint is saved; what was sent since is sent again after a crash."""
 
 _CHECKPOINT = """
     insert into relay (topic, epoch, last) values ($1, $2, -1)
@@ -63,7 +67,7 @@ class Relay:
         self._lease = Lease(pool, f"relay:{topic}", ttl_seconds=lease_seconds)
         self._log = log.bind(topic=topic)
         self._task: asyncio.Task[None] | None = None
-        self._acknowledged = self._head = -1
+        self._acknowledged = self._saved = self._head = -1
         self._leads = False
         self._trouble: str | None = None
         self._backoff = Backoff()
@@ -106,20 +110,31 @@ class Relay:
         """Send for as long as the lease is ours and the epoch stays."""
         self._leads = True
         epoch = (await self._store.head()).epoch
+        self._acknowledged = self._saved = await self._pool.fetchval(_CHECKPOINT, self.topic, epoch)
         sending = asyncio.create_task(self._send(epoch))
+        renewed = time.monotonic()
         try:
             while not sending.done():
-                await asyncio.wait({sending}, timeout=self._lease.ttl_seconds / 3)
-                head = await self._store.head()
-                self._head = head.position
-                if head.epoch != epoch or not await self._lease.hold():
-                    return
+                await asyncio.wait({sending}, timeout=min(SAVE_SECONDS, self._lease.ttl_seconds / 3))
+                await self._save(epoch)
+                if time.monotonic() - renewed >= self._lease.ttl_seconds / 3:
+                    head = await self._store.head()
+                    self._head = head.position
+                    if head.epoch != epoch or not await self._lease.hold():
+                        return
+                    renewed = time.monotonic()
             sending.result()
         finally:
             await end([sending])
+            await self._save(epoch)
+
+    async def _save(self, epoch: int) -> None:
+        if self._saved < self._acknowledged:
+            self._saved = self._acknowledged
+            await self._pool.execute(_ACKNOWLEDGE, self.topic, epoch, self._saved)
 
     async def _send(self, epoch: int) -> None:
-        last = self._acknowledged = await self._pool.fetchval(_CHECKPOINT, self.topic, epoch)
+        last = self._acknowledged
         await self._look_at_topic(epoch, last)
         previous = NO_LEAF if last < 0 else await self._store.leaf_at(last)
         if previous is None:
@@ -128,7 +143,6 @@ class Relay:
             async for batch in batches:
                 self._head = max(self._head, batch[-1].position)
                 await self._broker.produce(self.topic, _messages(epoch, previous, batch))
-                await self._pool.execute(_ACKNOWLEDGE, self.topic, epoch, batch[-1].position)
                 previous, self._acknowledged = batch[-1].leaf, batch[-1].position
                 self._trouble = None
                 self._backoff.reset()

@@ -1,7 +1,7 @@
 """Whatever arrives, a consumer takes its history and nothing else, or asks."""
 
 from foundation.broker.port import Message
-from foundation.continuity import follow
+from foundation.continuity import Following, follow
 from foundation.cursor import START, Cursor
 from foundation.record import leaf_hash
 from foundation.store.port import NO_LEAF
@@ -21,7 +21,7 @@ OTHERS = st.builds(
 )
 
 
-@given(st.lists(st.sampled_from(HISTORY), max_size=60), st.integers(-1, 29))
+@given(st.lists(st.sampled_from(HISTORY), max_size=60), st.integers(0, 29))
 def test_any_selection_of_true_messages_gives_a_stretch_of_the_history(messages: list[Message], last: int) -> None:
     following = follow(Cursor(0, last, LEAVES[last + 1]), messages)
 
@@ -35,13 +35,18 @@ def test_any_selection_of_true_messages_gives_a_stretch_of_the_history(messages:
         assert following.ask == max(message.position for message in messages if message.position > last + len(taken))
 
 
-@given(st.lists(st.one_of(st.sampled_from(HISTORY), OTHERS.filter(lambda m: m.position != 0)), max_size=60))
+@given(st.lists(st.one_of(st.sampled_from(HISTORY), OTHERS), max_size=60))
 def test_messages_of_other_histories_are_never_taken(messages: list[Message]) -> None:
-    following = follow(START, messages)
+    following = follow(Cursor(0, 0, LEAVES[1]), messages)
 
-    assert [entry.record for entry in following.entries] == RECORDS[: len(following.entries)]
+    assert [entry.record for entry in following.entries] == RECORDS[1 : 1 + len(following.entries)]
+
+
+@given(st.lists(st.one_of(st.sampled_from(HISTORY), OTHERS), min_size=1))
+def test_who_has_applied_nothing_asks(messages: list[Message]) -> None:
+    assert follow(START, messages) == Following((), max(message.position for message in messages))
 
 
 def test_the_whole_history_in_order_needs_no_question() -> None:
-    following = follow(START, HISTORY)
-    assert (len(following.entries), following.ask) == (30, None)
+    following = follow(Cursor(0, 0, LEAVES[1]), HISTORY)
+    assert (len(following.entries), following.ask) == (29, None)

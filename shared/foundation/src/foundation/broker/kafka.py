@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
+from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError  # type: ignore[import-untyped]
 
+from foundation.broker.patience import PatientConsumer
 from foundation.broker.port import BrokerUnavailable, Fetched, Message
 
 log = structlog.get_logger()
@@ -96,13 +97,16 @@ class KafkaBroker:
                 raise
 
     async def last(self, topic: str) -> Message | None:
-        end = (await self.fetch(topic, None, limit=1, timeout_ms=0)).next
-        if end == 0:
-            return None
-        newest = await self.fetch(topic, end - 1, limit=1, timeout_ms=int(self._timeout * 1000))
-        if newest.next < end:
-            raise BrokerUnavailable(f"the newest message of {topic} did not come")
-        return newest.messages[0] if newest.messages else None
+        try:
+            end = (await self.fetch(topic, None, limit=1, timeout_ms=0)).next
+            if end == 0:
+                return None
+            newest = await self.fetch(topic, end - 1, limit=1, timeout_ms=int(self._timeout * 1000))
+            if newest.next < end:
+                raise BrokerUnavailable(f"the newest message of {topic} did not come")
+            return newest.messages[0] if newest.messages else None
+        finally:
+            self._retire_idle(topic)  # asked once in a while; an idle reader would go on fetching ahead
 
     async def fetch(self, topic: str, offset: int | None, *, limit: int, timeout_ms: int) -> Fetched:
         reader = self._take_idle(topic, offset) or await self._start_reader(topic)
@@ -123,10 +127,8 @@ class KafkaBroker:
 
     async def close(self) -> None:
         self._drop_producer()
-        for readers in self._idle.values():
-            for reader in readers:
-                self._retire(reader.consumer.stop())
-        self._idle.clear()
+        for topic in list(self._idle):
+            self._retire_idle(topic)
         if self._retiring:
             await asyncio.wait(self._retiring, timeout=2 * STOP_SECONDS_MAX)
 
@@ -151,7 +153,7 @@ class KafkaBroker:
 
     async def _start_reader(self, topic: str) -> _Reader:
         await self.ensure_topic(topic)
-        consumer = AIOKafkaConsumer(
+        consumer = PatientConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=None,
             enable_auto_commit=False,
@@ -176,6 +178,10 @@ class KafkaBroker:
         best = next((reader for reader in idle if reader.position == offset), idle[-1])
         idle.remove(best)
         return best
+
+    def _retire_idle(self, topic: str) -> None:
+        for reader in self._idle.pop(topic, ()):
+            self._retire(reader.consumer.stop())
 
     def _retire(self, stop: Any) -> None:
         async def bounded() -> None:
