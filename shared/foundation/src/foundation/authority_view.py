@@ -23,8 +23,8 @@ REFRESH_SECONDS = 1.0
 """How often the tables are asked for newer rows; a refusal asks at once, so a fresh grant works at once."""
 
 
-def authority_projection(source: str, changes_of: ChangesOf) -> Projection:
-    """The tables `authority_units` and `authority_grants`, following a service's history."""
+def authority_projection(source: str, changes_of: ChangesOf, events: frozenset[type[Event]] | None = None) -> Projection:
+    """The tables `authority_units` and `authority_grants`, following a service's history. `events`: the types that change anything."""
 
     async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
         changes = fold((one.position, change) for one in batch for change in changes_of(one.event))
@@ -50,6 +50,7 @@ def authority_projection(source: str, changes_of: ChangesOf) -> Projection:
             ),
         ),
         apply=apply,
+        events=events,
     )
 
 
@@ -132,11 +133,19 @@ class AuthorityView:
     """Answers who may act from memory, and knows how old what it knows may be.
 
     `behind` is the age in seconds of the newest proof that the tables hold all of their source (the consumer's last reconcile; 0 where
-    the source is the service's own history).
+    the source is the service's own history). `catch_up` returns once the tables hold all that the source holds now, where that can be
+    waited for.
     """
 
-    def __init__(self, rows: Rows, *, monotonic: Callable[[], float], behind: Callable[[], float] = lambda: 0.0) -> None:
-        self._rows, self._monotonic, self._behind = rows, monotonic, behind
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        monotonic: Callable[[], float],
+        behind: Callable[[], float] = lambda: 0.0,
+        catch_up: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._rows, self._monotonic, self._behind, self._catch_up = rows, monotonic, behind, catch_up
         self._authority = Authority()
         self._epoch = 0
         self._refreshed_at: float | None = None
@@ -149,9 +158,14 @@ class AuthorityView:
         return self._behind() + self._monotonic() - self._refreshed_at
 
     async def grants(self, principal: str, roles: Sequence[str], unit: str, on: date) -> list[Grant]:
-        """The grants by which a principal may act in one of the roles for a unit on a day. A no is said only after a fresh look."""
+        """The grants by which a principal may act in one of the roles for a unit on a day. A no is said only after a fresh look.
+
+        Raises what looking raises.
+        """
         found = self._authority.grants(principal, roles, unit, on)
         if not found:
+            if self._catch_up is not None:
+                await self._catch_up()
             await self.refresh()
             found = self._authority.grants(principal, roles, unit, on)
         return found

@@ -159,6 +159,11 @@ class Traces:
             self._provider.add_span_processor(processor)
             self._tracer = self._provider.get_tracer("foundation")
 
+    @property
+    def enabled(self) -> bool:
+        """Whether spans are exported, and so made."""
+        return self._tracer is not None
+
     def span(
         self,
         name: str,

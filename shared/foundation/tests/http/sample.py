@@ -192,13 +192,13 @@ class Sample:
 
 
 @asynccontextmanager
-async def running(key: SigningKey, *, with_hidden: bool = True) -> AsyncIterator[Sample]:
+async def running(key: SigningKey, *, with_hidden: bool = True, traces: Traces | None = None) -> AsyncIterator[Sample]:
     clock = ManualClock(NOW)
     issuer = NodeIssuer(key, issuer="urn:tongxin:node:3709", audience="tongxin", clock=clock)
     store = MemoryStore()
     writer = GroupCommit(store)
     handler = Handler(store=store, writer=writer, sealer=NothingSealed(), catalogue=Catalogue(NoteWritten), clock=clock, source="/t/notes")
-    rows, age, metrics = ListedRows(*AUTHORITY), [0.0], Metrics("notes")
+    rows, age, metrics, traces = ListedRows(*AUTHORITY), [0.0], Metrics("notes"), traces or Traces("notes")
     authority = AuthorityView(rows, monotonic=lambda: clock.now().timestamp(), behind=lambda: age[0])
     verifier = Verifier([TrustedIssuer("urn:tongxin:node:3709", "tongxin", StaticKeys(key.jwks), services=True)], clock)
 
@@ -209,6 +209,12 @@ async def running(key: SigningKey, *, with_hidden: bool = True) -> AsyncIterator
 
     application = Application(
         name="notes",
+        node_org="3709",
+        store=store,
+        search=cast(Any, None),
+        vault=cast(Any, None),
+        sealer=cast(Any, None),
+        traces=traces,
         handler=handler,
         pool=cast(Any, None),
         clock=clock,
@@ -225,7 +231,7 @@ async def running(key: SigningKey, *, with_hidden: bool = True) -> AsyncIterator
         yield
 
     routers = [router, *([hidden()] if with_hidden else [])]
-    http = build("notes", "1", routers, lifespan=lifespan, metrics=metrics, traces=Traces("notes"))
+    http = build("notes", "1", routers, lifespan=lifespan, metrics=metrics, traces=traces)
     http.state.application = application
     await authority.refresh()
     await writer.start()

@@ -1,7 +1,7 @@
 """What a route gets: who is calling and what they may do (`Caller`), and the service it is a route of (`App`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from foundation.authority_view import AuthorityView
 from foundation.clock import Clock
 from foundation.commands import Actor, CommandRef, Handler
 from foundation.decider import Decider, JointDecider, Refusal
+from foundation.history import Happened
 from foundation.http.answers import Accepted
 from foundation.http.auth import TokenMissing, Verifier
 from foundation.http.conditions import expected_version
@@ -25,6 +26,10 @@ from foundation.http.pagination import Cursors
 from foundation.http.problems import Unavailable
 from foundation.http.tokens import SERVICE_PREFIX
 from foundation.http.waiting import Reached, wait_for
+from foundation.store.port import Reader
+from foundation.telemetry import Traces
+from foundation.vault.port import Vault
+from foundation.vault.sealer import Sealer
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -58,17 +63,29 @@ class Application:
     """A running service as its routes see it."""
 
     name: str
+    node_org: str
+    """The organisation whose node this is."""
+
     handler: Handler
+    store: Reader
+    """The own history, to be read."""
+
     pool: "asyncpg.Pool[asyncpg.Record]"
+    """The service's database, with its read models; never written to from a route."""
+
+    search: "asyncpg.Pool[asyncpg.Record]"
+    """The service's own schema in the vault's database: plaintext about people, to be found by."""
+
+    vault: Vault
+    sealer: Sealer
     clock: Clock
     zone: ZoneInfo
     verifier: Verifier
     authority: AuthorityView
     cursors: Cursors
     request_secret: bytes
-    reached: Mapping[str, Reached] = field(default_factory=dict)
-    parts: Mapping[str, Any] = field(default_factory=dict)
-    """What else a service's routes need, by name, put there by its composition root."""
+    reached: Mapping[str, Reached]
+    traces: Traces
 
     async def handle(
         self, decider: Decider[S, C], id: str, command: C, *, by: "Calling", expected: int | None = None, org: str | None = None
@@ -77,19 +94,26 @@ class Application:
 
         Raises what `commands.Handler.handle` raises, and the header's own refusals.
         """
-        key, seen = await by.command_ref(), by.expected if expected is None else expected
-        return Accepted(self.name, await self.handler.handle(decider, id, command, by=by.actor(org), key=key, expected=seen))
+        actor, key, seen = by.actor(org), await by.command_ref(), by.expected if expected is None else expected
+        with self.traces.span("command", stream=decider.category):
+            return Accepted(self.name, await self.handler.handle(decider, id, command, by=actor, key=key, expected=seen))
 
     async def handle_joint(
         self, joint: JointDecider[C], command: C, *, by: "Calling", expected: int | None = None, org: str | None = None
     ) -> Accepted:
         """The same for a rule over several streams; If-Match is about the first."""
-        key, seen = await by.command_ref(), by.expected if expected is None else expected
-        return Accepted(self.name, await self.handler.handle_joint(joint, command, by=by.actor(org), key=key, expected=seen))
+        actor, key, seen = by.actor(org), await by.command_ref(), by.expected if expected is None else expected
+        with self.traces.span("command"):
+            return Accepted(self.name, await self.handler.handle_joint(joint, command, by=actor, key=key, expected=seen))
 
     async def state(self, decider: Decider[S, Any], id: str) -> tuple[S, int]:
         """A stream's durable state and version."""
         return await self.handler.state(decider, id)
+
+    async def history(self, decider: Decider[Any, Any], id: str, *, opened_for: str | None = None) -> Sequence[Happened]:
+        """A stream's durable events, oldest first; their sealed fields opened for a principal, where one is named."""
+        events = await self.handler.history(decider, id)
+        return events if opened_for is None else await self.sealer.open(events, principal=opened_for)
 
     def today(self) -> date:
         """The day it is where the node stands."""

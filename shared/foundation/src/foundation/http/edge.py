@@ -15,7 +15,7 @@ from foundation.telemetry import Metrics, Traces, bind_trace, trace_of
 log = structlog.get_logger()
 
 UNROUTED = "(no route)"
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/history/head"})
 """Asked every few seconds by machines: measured, not logged."""
 
 

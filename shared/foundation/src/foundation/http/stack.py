@@ -21,6 +21,7 @@ from foundation.http.auth import KeysUnavailable, TokenExpired, TokenInvalid, To
 from foundation.http.caller import ActingAsNeeded, AuthorityStale, NotPermitted
 from foundation.http.edge import Edge
 from foundation.http.routing import Route, Router
+from foundation.progress import Halted
 from foundation.store import port as store
 from foundation.store import writer
 from foundation.telemetry import Metrics, Traces
@@ -86,12 +87,14 @@ def handlers() -> dict[Any, Callable[..., Any]]:
         store.WritesRefused: answer(lambda _: problems.WritesRefused("recording is stopped until an operator has looked at the history")),
         vault.VaultUnavailable: answer(lambda _: problems.VaultUnavailable("the vault cannot be reached just now; send it again")),
         vault.KeyDestroyed: answer(lambda _: problems.PersonErased("this person's data has been erased")),
+        Halted: answer(lambda _: problems.HistoryUnavailable("this service has stopped following the history; an operator knows")),
         KeysUnavailable: answer(lambda _: problems.Unavailable("the issuer's keys cannot be read just now; send it again")),
         asyncpg.DiskFullError: answer(lambda _: problems.HistoryFull("the disk is full: nothing can be recorded until there is room")),
         **{
             unreachable: answer(lambda _: problems.HistoryUnavailable("the database cannot be reached just now; send it again"))
             for unreachable in (
                 *(asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.TooManyConnectionsError),
+                asyncpg.UndefinedTableError,  # a read model that is being built for the first time
                 *(ConnectionError, TimeoutError),
             )
         },

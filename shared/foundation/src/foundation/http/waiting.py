@@ -7,6 +7,7 @@ from typing import Any
 
 from foundation.decider import Refusal
 from foundation.http.problems import RequestInvalid, Unavailable
+from foundation.progress import Halted
 
 WAIT_SECONDS_MAX = 2.0
 _POSITION = re.compile(r"([a-z][a-z0-9-]{0,39}):(0|[1-9][0-9]{0,17})")
@@ -44,7 +45,7 @@ async def wait_for(positions: Sequence[str], sources: Mapping[str, Reached], *, 
         async with asyncio.timeout(seconds_max):
             for source, position in wanted:
                 await sources[source](position)
-    except TimeoutError:
+    except (TimeoutError, Halted):
         raise NotReached("this service has not come that far yet; ask again") from None
 
 
