@@ -3,6 +3,7 @@
 from contracts import assistance as own
 from contracts import membership
 from contracts.kernel import Catalogue
+from foundation.running import Parts
 from foundation.service import AuthorityFrom, Service
 from foundation.settings import Settings
 
@@ -12,8 +13,8 @@ from assistance.eligibility.people import PEOPLE
 from assistance.reactions import REACTIONS
 
 
-def create_app(settings: Settings) -> Service:
-    """The service's ASGI application."""
+def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
+    """The service's ASGI application. `parts` replaces adapters, for tests."""
     return Service(
         settings,
         name="assistance",
@@ -23,4 +24,5 @@ def create_app(settings: Settings) -> Service:
         projections=[PEOPLE],
         reactions=REACTIONS,
         routers=[eligibility.router],
+        parts=parts,
     )

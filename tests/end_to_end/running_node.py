@@ -1,0 +1,133 @@
+"""Membership and assistance as their `main` declares them, on real databases, in one process, with a broker in memory between them."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import assistance.main
+import asyncpg
+import httpx
+import membership.main
+from foundation.broker.memory import MemoryBroker
+from foundation.clock import SystemClock
+from foundation.http.tokens import NodeIssuer, SigningKey
+from foundation.running import Parts
+from foundation.settings import Settings
+from foundation.vault.keeper import Keeper
+from foundation.vault.masterkey import MasterKey
+from membership.settings import Settings as MembershipSettings
+from node.embedded.postgres import Postgres
+
+TOP = "3709"
+BOSS = "a" * 32
+"""The node's first administrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningNode:
+    """Both services, reached by name, and whatever is needed to speak to them."""
+
+    client: httpx.AsyncClient
+    issuer: NodeIssuer
+    keeper: Keeper
+    vault_dsn: str
+    databases: dict[str, str]
+
+    async def get(self, url: str, *, by: str = BOSS, **params: Any) -> httpx.Response:
+        """Ask a service: `membership/organisations/tree`."""
+        return await self.client.get(f"http://{url}", params=params, headers=self._headers(by))
+
+    async def post(self, url: str, body: Any, *, by: str = BOSS, key: str | None = None) -> httpx.Response:
+        """Send a command, under a key of its own unless one is given."""
+        headers = self._headers(by) | {"idempotency-key": key or secrets.token_hex(8)}
+        return await self.client.post(f"http://{url}", json=body, headers=headers)
+
+    async def upload(self, url: str, body: bytes, *, by: str = BOSS, media_type: str = "text/csv") -> httpx.Response:
+        """Send a file."""
+        headers = self._headers(by) | {"content-type": media_type, "idempotency-key": secrets.token_hex(8)}
+        return await self.client.post(f"http://{url}", content=body, headers=headers)
+
+    async def appoint(self, principal: str, role: str, organisation: str) -> str:
+        """Appoint somebody from long ago on; who."""
+        body = {"principal": principal, "organisation": organisation, "role": role, "valid_from": "2020-01-01"}
+        answer = await self.post("membership/appointments", body)
+        assert answer.status_code == 201, answer.text
+        return principal
+
+    def _headers(self, by: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.issuer.mint(by)}"}
+
+
+async def until(what: Callable[[], Awaitable[bool]], seconds_max: float = 20) -> None:
+    """Return once it is so. Raises TimeoutError."""
+    async with asyncio.timeout(seconds_max):
+        while not await what():  # noqa: ASYNC110 - what is waited for is on the other side of HTTP
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running_node(postgres: Postgres, folder: Path) -> AsyncIterator[RunningNode]:
+    """A node of its own for one test; its databases go with it."""
+    suffix = secrets.token_hex(4)
+    names = {name: f"e2e_{name}_{suffix}" for name in ("membership", "assistance", "vault")}
+    admin = await asyncpg.connect(postgres.dsn())
+    try:
+        for database in names.values():
+            await admin.execute(f'create database "{database}"')
+        async with _started({name: postgres.dsn(database) for name, database in names.items()}, suffix, folder) as node:
+            yield node
+        for database in names.values():
+            await admin.execute(f'drop database "{database}" with (force)')
+        for name in ("membership", "assistance"):
+            await admin.execute(f'drop role "{name}_{suffix}"')
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def _started(databases: dict[str, str], suffix: str, folder: Path) -> AsyncIterator[RunningNode]:
+    MasterKey.create(folder / "master.key")
+    keeper = Keeper(databases["vault"], MasterKey.from_file(folder / "master.key"))
+    await keeper.prepare()
+    broker = MemoryBroker()
+    mounts: dict[str, httpx.ASGITransport] = {}
+
+    async def route(request: httpx.Request) -> httpx.Response:
+        transport = mounts.get(request.url.host)
+        if transport is None:
+            raise httpx.ConnectError("nobody listens there")
+        return await transport.handle_async_request(request)
+
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=httpx.MockTransport(route), timeout=60))
+        for name, main, kind in (
+            ("membership", membership.main, MembershipSettings),
+            ("assistance", assistance.main, Settings),
+        ):
+            role = f"{name}_{suffix}"
+            await keeper.admit(role, "secret", [name])
+            settings = kind(
+                node_org=TOP,
+                database_dsn=databases[name],
+                vault_dsn=databases["vault"].replace(databases["vault"].split("//")[1].split("@")[0], f"{role}:secret", 1),
+                master_key_file=folder / "master.key",
+                kafka_bootstrap="unused",
+                sources={"membership": "http://membership", "assistance": "http://assistance"},
+                signing_key_file=folder / "node.pem",
+                request_key_file=folder / f"{name}.request",
+                database_connections=8,
+            )
+            parts = Parts(broker=broker, client=client)
+            service = main.create_app(settings, parts=parts)  # type: ignore[attr-defined]
+            await stack.enter_async_context(service.http.router.lifespan_context(service.http))
+            mounts[name] = httpx.ASGITransport(service)
+        key = SigningKey.at(folder / "node.pem")
+        issuer = NodeIssuer(key, issuer=settings.node_issuer, audience="tongxin", clock=SystemClock())
+        node = RunningNode(client, issuer, keeper, databases["vault"], databases)
+        answer = await node.post("membership/appointments/first", {"principal": BOSS}, by="service:node")
+        assert answer.status_code == 201, answer.text
+        yield node
