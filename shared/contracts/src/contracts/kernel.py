@@ -22,10 +22,11 @@ OrgCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{2,18}(\.[0-9A-Z]{
 _TYPE = re.compile(r"^[a-z]+\.[A-Z][A-Za-z0-9]*$")
 
 
-class Ciphertext(BaseModel):
+@dataclass(frozen=True)
+class Ciphertext:
     """A sealed value as it stands in the record. All four are unpadded base64url; how they are made is checked where they are opened."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     kid: str
     nonce: str
@@ -187,6 +188,10 @@ class Catalogue:
     def __contains__(self, type: str) -> bool:
         return type in self._by_type or type in self._upcasters
 
+    def stored_as(self, type: str) -> type[Event] | None:
+        """The class that a stored type is read as, where no upcaster stands between; None where one does, or the type is unknown."""
+        return None if type in self._upcasters else self._by_type.get(type)
+
     def load(self, type: str, data: dict[str, Any]) -> Event:
         """The event of a stored type from its `data`. Raises EventTypeUnknown; pydantic.ValidationError where the data does not fit."""
         upcast = self._upcasters.get(type)
@@ -195,7 +200,7 @@ class Catalogue:
         found = self._by_type.get(type)
         if found is None:
             raise EventTypeUnknown(type)
-        return found.__pydantic_validator__.validate_python(data)
+        return found.__pydantic_validator__.validate_python(data)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------ who may act: the language every service follows

@@ -47,7 +47,7 @@ def test_unknown_members_are_ignored(path: Path) -> None:
 def test_golden_files_hold_sealed_values_only(event: type[Event]) -> None:
     data = data_of(GOLDEN / f"{event.TYPE}.json")
     for name in event.SEALED:
-        assert data[name] is None or Ciphertext.model_validate(data[name])
+        assert data[name] is None or Ciphertext(**data[name])
 
 
 def test_a_malformed_object_is_not_taken_for_an_erased_value() -> None:

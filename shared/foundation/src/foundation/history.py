@@ -1,10 +1,11 @@
 """Typed events out of records: what deciders fold and projections apply."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple, Protocol
 
 from contracts.kernel import Catalogue, Event, EventTypeUnknown
 
+from foundation.decoding import decoder
 from foundation.record import Envelope, decode
 from foundation.store.port import Recorded
 
@@ -37,26 +38,45 @@ class Reading:
         self._catalogue = catalogue
         self._wanted = frozenset(catalogue if wanted is None else wanted)
         self._names = {event.TYPE.rpartition(".v")[0] for event in catalogue}
+        self._reads: dict[str, Callable[[Envelope], Event | None]] = {}
 
     def all(self, entries: Iterable[Entry]) -> list[Happened]:
         """The wanted events, in order. Raises EventTypeUnknown, RecordMalformed, pydantic.ValidationError on the first that does."""
         found = []
+        reads = self._reads
         for entry in entries:
             envelope = decode(entry.record)
-            if envelope.type not in self._catalogue:
-                if envelope.type.rpartition(".v")[0] in self._names:
-                    raise EventTypeUnknown(envelope.type)
-                continue
-            event = self._catalogue.load(envelope.type, envelope.data)
-            if type(event) in self._wanted:
+            read = reads.get(envelope.type)
+            if read is None:
+                read = reads[envelope.type] = self._read(envelope.type)
+            event = read(envelope)
+            if event is not None:
                 found.append(Happened(entry.position, envelope, event))
         return found
+
+    def _read(self, type: str) -> Callable[[Envelope], Event | None]:
+        """How one stored type is read: chosen once."""
+        direct = self._catalogue.stored_as(type)
+        if direct is not None and direct in self._wanted:
+            read = decoder(direct)
+            return lambda envelope: read(envelope.raw)
+        if direct is None and type in self._catalogue:
+            return self._upcast
+        if direct is None and type.rpartition(".v")[0] in self._names:
+            raise EventTypeUnknown(type)
+        return lambda _: None
+
+    def _upcast(self, envelope: Envelope) -> Event | None:
+        event = self._catalogue.load(envelope.type, envelope.data)
+        return event if type(event) in self._wanted else None
 
 
 def happened(recorded: Recorded, catalogue: Catalogue) -> Happened:
     """The typed event of one record. Raises RecordMalformed, EventTypeUnknown, pydantic.ValidationError."""
     envelope = decode(recorded.record)
-    return Happened(recorded.position, envelope, catalogue.load(envelope.type, envelope.data))
+    direct = catalogue.stored_as(envelope.type)
+    event = catalogue.load(envelope.type, envelope.data) if direct is None else decoder(direct)(envelope.raw)
+    return Happened(recorded.position, envelope, event)
 
 
 def all_happened(batch: Iterable[Recorded], catalogue: Catalogue) -> list[Happened]:
