@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
@@ -34,6 +35,8 @@ samples = typer.Typer(no_args_is_help=True, help="Write sample data.")
 app.add_typer(imports, name="import")
 app.add_typer(samples, name="sample")
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+SHOWN_REFUSALS = 20
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,6 +140,31 @@ def token(
 def import_organisations(file: Annotated[Path, typer.Argument(help="CSV: code,name,level,parent")], data_dir: DataDir = None) -> None:
     """Found a union for each division; what is there already stays as it is."""
     _import_organisations(Access(opened(data_dir)), importing.read(file))
+
+
+@command(imports, "roster")
+def import_roster(
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX with Chinese headings.")],
+    *,
+    org: Annotated[str, typer.Option("--org", help="The union whose roster it is.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    complete: Annotated[bool, typer.Option("--complete", help="It names every member: who is not on it has left.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a roster in. The same file again changes nothing; an import that was cut off goes on."""
+    with progress("rows") as report:
+        done = importing.roster(Access(opened(data_dir)), file, org, complete=complete, dry_run=dry_run, report=report)
+    if as_json:
+        out.print_json(data=asdict(done))
+        return
+    verb = "would be" if done.stage == "checked" else "are"
+    out.print(f"{done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f} a second); roster {done.roster}")
+    out.print(", ".join(f"{count:,} {verb} {kind}" for kind, count in done.counts.items()) or "nothing to do")
+    for refused in done.refused[:SHOWN_REFUSALS]:
+        out.print(f"  row {refused['row']}: {refused['zh']} ({refused['en']})", markup=False)
+    if len(done.refused) > SHOWN_REFUSALS:
+        out.print(f"  … and {len(done.refused) - SHOWN_REFUSALS} more; --json lists them all")
 
 
 @command(samples, "roster")
