@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from foundation.ids import random_id
 from foundation.sealing import KEY_BYTES, b64, framed, unb64
-from foundation.vault.batching import Batched
+from foundation.vault.batching import Shared
 from foundation.vault.cache import Freshness, Recent
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable, unwrap, wrap
 from foundation.vault.port import (
@@ -101,10 +101,10 @@ class PostgresVault:
         self._fresh = Freshness(stale_seconds)
         self._by_owner: Recent[KeyOf, Key] = Recent(remembered_max)
         self._by_kid: Recent[str, Key | Tombstone | Withheld] = Recent(remembered_max)
-        self._make: Batched[KeyOf, Key] = Batched(self._keys_for, batch_max=1_000, at_once=2)
-        self._fetch: Batched[str, Key | Tombstone | Withheld] = Batched(self._keys, batch_max=2_000, at_once=2)
-        self._identify = Batched(self._persons, batch_max=2_000, at_once=2)
-        self._log_openings = Batched(self._record_openings, batch_max=5_000, at_once=1)
+        self._make: Shared[KeyOf, Key] = Shared(self._keys_for)
+        self._fetch: Shared[str, Key | Tombstone | Withheld] = Shared(self._keys)
+        self._identify = Shared(self._persons)
+        self._log_openings = Shared(self._record_openings, at_once=1)
         self._watching: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------------------------------------ life
