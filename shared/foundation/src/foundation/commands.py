@@ -305,11 +305,11 @@ class Handler:
         accepted = (steps[0].stream, steps[0].lane.version + len(steps[0].events))
         answer = self._writer.submit(request)
         for step in steps:
-            if step.events:
+            if step.events:  # a stream that was only read is as it was: whoever comes next does not depend on this request
                 step.lane.state = step.part.decider.fold(step.events, step.lane.state)
                 step.lane.version += len(step.events)
-            step.lane.tip, step.lane.tip_answer = request, answer
-            self._keep(step.stream, step.lane)
+                step.lane.tip, step.lane.tip_answer = request, answer
+                self._keep(step.stream, step.lane)
         answer.add_done_callback(lambda done: self._settle(pending, steps, request, accepted, done))
 
     def _read_first(self, pending: _Pending) -> bool:

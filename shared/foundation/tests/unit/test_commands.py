@@ -333,3 +333,48 @@ async def test_joint_and_single_commands_chain_on_each_other(node: Node) -> None
     node.store.open.set()
     answers = await asyncio.gather(first, swap, last)
     assert [answer.version for answer in answers] == [1, 2, 2]
+
+
+@dataclass(frozen=True)
+class TakeWhile:
+    """Take a seat in one room while another has somebody in it: the second is only read."""
+
+    who: str
+    room: str
+    other: str
+
+
+def decide_while(command: TakeWhile, states: Sequence[Seats], now: datetime) -> Sequence[Sequence[Event]]:
+    room, other = states
+    if not other:
+        raise Full("nobody is over there")
+    return decide_seat(Take(command.who), room, now), ()
+
+
+TAKE_WHILE: JointDecider[TakeWhile] = JointDecider(lambda command: (Part(ROOM, command.room), Part(ROOM, command.other)), decide_while)
+
+
+async def test_rules_that_only_read_a_stream_do_not_depend_on_each_other(node: Node) -> None:
+    await node.handler.handle(ROOM, "other", Take("ann"), by=BY)
+    seen: list[AppendRequest] = []
+    append = node.store.append
+
+    async def watched(requests: Sequence[AppendRequest]) -> Sequence[Outcome]:
+        seen.extend(requests)
+        assert not any(request.decided_on for request in requests)
+        return await append(requests)
+
+    node.store.append = watched  # type: ignore[method-assign]  # the port, watched from outside
+    await asyncio.gather(*(node.handler.handle_joint(TAKE_WHILE, TakeWhile("bea", f"r{n}", "other"), by=BY) for n in range(5)))
+    assert [[(part.stream, len(part.events)) for part in request.streams] for request in seen] == [
+        [(f"room-r{n}", 1), ("room-other", 0)] for n in range(5)
+    ]
+
+
+async def test_a_stream_that_was_read_must_not_have_moved(node: Node) -> None:
+    await node.handler.handle(ROOM, "other", Take("ann"), by=BY)
+    other = node.another()
+    await node.handler.handle_joint(TAKE_WHILE, TakeWhile("bea", "r1", "other"), by=BY)
+    await other.handle(ROOM, "other", Free("ann"), by=BY)
+    with pytest.raises(Full):
+        await node.handler.handle_joint(TAKE_WHILE, TakeWhile("cid", "r1", "other"), by=BY)
