@@ -11,8 +11,7 @@ from contracts.values import IdentityDocument
 
 from membership.timeline import Timeline
 
-Kept = Timeline[Any]
-"""Values from day to day, some of which may be `Erased`."""
+_NOTHING: Timeline[Any] = Timeline()
 
 PERSONAL = ("name", "document", "phone", "details")
 
@@ -25,12 +24,12 @@ class Record:
     sex: Sex = Sex.unknown
     categories: tuple[Category, ...] = ()
     joined_on: date | None = None
-    personal: dict[str, Kept] = field(default_factory=dict)
+    personal: dict[str, Timeline[Any]] = field(default_factory=dict)
 
     def on(self, name: str, day: date) -> str | IdentityDocument | PersonDetails | Erased | None:
         """A personal value on a day: `Erased` where it is gone, None where it was never told."""
         try:
-            value: str | IdentityDocument | PersonDetails | Erased | None = self.personal.get(name, Kept()).at(day)
+            value: str | IdentityDocument | PersonDetails | Erased | None = self.personal.get(name, _NOTHING).at(day)
         except LookupError:
             return None
         return value
@@ -65,5 +64,5 @@ def _told(found: Record, event: MembershipApplied | MemberAdmitted | MemberCorre
     told = {name: value for name in PERSONAL if (value := getattr(event, name)) is not None}
     return replace(
         found,
-        personal={**found.personal, **{name: found.personal.get(name, Kept()).set(day, value) for name, value in told.items()}},
+        personal={**found.personal, **{name: found.personal.get(name, _NOTHING).set(day, value) for name, value in told.items()}},
     )
