@@ -28,7 +28,8 @@ class SealBroken(ValueError):
 
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
+# Of padding too: the strict decoder skips it at the front and behind a whole group.
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 
 
 def b64(raw: bytes) -> str:
