@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from traceback import walk_tb
 from types import TracebackType
 from typing import Any, TextIO
@@ -72,8 +73,7 @@ def _line(_: Any, method: str, event: MutableMapping[str, Any]) -> str:
     if trace is not None:
         event.setdefault("trace", trace)
     event["level"] = method
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, method, {})["timestamp"]
-    return orjson.dumps({"time": stamp, **redacted(event)}).decode()
+    return orjson.dumps({"time": datetime.now(UTC), **redacted(event)}).decode()
 
 
 def described(error: BaseException | None) -> dict[str, Any]:

@@ -242,12 +242,15 @@ def _bearer_token(request: Request) -> bytes:
     raise TokenMissing
 
 
-async def _application(request: Request) -> Application:
+async def the_application(request: Request) -> Application:
+    """`application` as a dependency that FastAPI does not send to a thread."""
     return application(request)
 
 
-Caller = Annotated[Calling, Depends(Bearer())]
+BEARER = Bearer()
+
+Caller = Annotated[Calling, Depends(BEARER)]
 """A route's authenticated caller."""
 
-App = Annotated[Application, Depends(_application)]
+App = Annotated[Application, Depends(the_application)]
 """A route's service."""

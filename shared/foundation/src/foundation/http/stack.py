@@ -19,6 +19,7 @@ from foundation.decider import Refusal
 from foundation.http import problems
 from foundation.http.auth import KeysUnavailable, TokenExpired, TokenInvalid, TokenMissing
 from foundation.http.caller import ActingAsNeeded, AuthorityStale, NotPermitted
+from foundation.http.direct import Commands
 from foundation.http.edge import Edge
 from foundation.http.routing import Route, Router
 from foundation.progress import Halted
@@ -39,8 +40,10 @@ class Http(FastAPI):
         super().__init__(telemetry=NO_TELEMETRY, redirect_slashes=False, redoc_url=None, **options)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """From the outside in: trace, count, log and catch bugs; exceptions that are answers; FastAPI's exit stack; routes."""
+        """From the outside in: trace, count, log and catch bugs; exceptions that are answers; commands on their short way; the rest of
+        the routes, in FastAPI's exit stack."""
         app: ASGIApp = AsyncExitStackMiddleware(self.router)
+        app = Commands(app, self.router.routes)
         app = ExceptionMiddleware(app, handlers=handlers())
         return Edge(app, metrics=self._metrics, traces=self._traces)
 

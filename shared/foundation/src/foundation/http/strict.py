@@ -1,0 +1,92 @@
+"""Requests read strictly: JSON as RFC 7493 wants it, media types as declared, text that a database can hold."""
+
+import json
+from typing import Any, NoReturn
+
+from starlette.requests import Request
+
+from foundation.http.problems import BodyMalformed, MediaTypeUnsupported, NotAcceptable, RequestInvalid
+
+_UTF8 = (b"", b"charset=utf-8", b'charset="utf-8"')
+_JSON_RANGES = (b"*/*", b"application/*", b"application/json", b"application/problem+json", b"")
+
+
+class StrictRequest(Request):
+    """A request whose JSON has UTF-8, no NaN, no name twice in an object, no endless nesting."""
+
+    async def json(self) -> Any:
+        """The body's value. Raises BodyMalformed, RequestInvalid."""
+        if not hasattr(self, "_json"):
+            self._json = strict_json(await self.body())
+        return self._json
+
+
+def strict_json(body: bytes) -> Any:
+    """The value of a JSON text. Raises BodyMalformed and RequestInvalid, which say what is wrong and where, never with what."""
+    try:
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise BodyMalformed("the body is not UTF-8", offset=error.start) from None
+    except json.JSONDecodeError as error:
+        raise BodyMalformed(f"the body is not JSON: {error.msg}", offset=error.pos) from None
+    except RecursionError:
+        raise BodyMalformed("the body is nested too deeply") from None
+    except ValueError:
+        raise BodyMalformed("the body holds a number with too many digits") from None
+    if rb"\u0000" in body and _holds_nul(value):
+        raise _nul("body")
+    return value
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in name or _holds_nul(one) for name, one in value.items())
+    if isinstance(value, list):
+        return any(_holds_nul(one) for one in value)
+    return isinstance(value, str) and "\0" in value
+
+
+def _nul(where: str) -> RequestInvalid:
+    # PostgreSQL's text cannot hold it: recorded once, it would stop every projection.
+    fault = {"in": where, "pointer": "", "message": "text cannot hold U+0000", "type": "nul"}
+    return RequestInvalid("the request does not have the documented form", errors=[fault])
+
+
+def check_text(request: Request) -> None:
+    """Neither path nor query holds U+0000. Raises RequestInvalid."""
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+        raise _nul("path" if "\0" in request.scope["path"] else "query")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BodyMalformed("an object in the body has the same name twice")
+    return found
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise BodyMalformed("NaN and Infinity are not JSON")
+
+
+async def check_content_type(request: Request) -> None:
+    """A body is JSON in UTF-8 and says so. Raises MediaTypeUnsupported."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            media_type, _, parameters = value.partition(b";")
+            if media_type.strip().lower() == b"application/json" and parameters.strip().lower().strip(b'"') in _UTF8:
+                return
+            break
+    else:
+        if not await request.body():
+            return  # nothing was sent at all: what is missing is said better by the validation
+    raise MediaTypeUnsupported("send the body as application/json in UTF-8")
+
+
+def check_accept(request: Request) -> None:
+    """The caller takes JSON (RFC 9110, 12.5.1). Raises NotAcceptable."""
+    for name, value in request.scope["headers"]:
+        if name == b"accept":
+            if any(kind.partition(b";")[0].strip().lower() in _JSON_RANGES for kind in value.split(b",")):
+                return
+            raise NotAcceptable("the answer is application/json, which the Accept header rules out")
