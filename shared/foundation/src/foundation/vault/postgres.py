@@ -96,7 +96,7 @@ class PostgresVault:
     ) -> None:
         self._dsn, self._master, self._connections, self._timeout_seconds = dsn, master, connections, timeout_seconds
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._wrapping = _Wrapping(-1, {}, b"")
+        self._loaded: _Wrapping | None = None
         self._reloading = asyncio.Lock()
         self._fresh = Freshness(stale_seconds)
         self._by_owner: Recent[KeyOf, Key] = Recent(remembered_max)
@@ -119,7 +119,11 @@ class PostgresVault:
                 command_timeout=self._timeout_seconds,
                 reset=_nothing,  # no session state is ever set, and a reset is one more round trip for every call
             )
-        await self._reload()
+        try:
+            await self._reload()
+        except BaseException:
+            await self.close()
+            raise
         self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
@@ -129,8 +133,15 @@ class PostgresVault:
             with suppress(asyncio.CancelledError):
                 await self._watching
         self._forget()
+        self._loaded = None
         if self._pool is not None:
             await self._pool.close()
+
+    @property
+    def _wrapping(self) -> _Wrapping:
+        if self._loaded is None:
+            raise VaultUnavailable("the vault has not been started")
+        return self._loaded
 
     def _forget(self) -> None:
         self._fresh.end()
@@ -146,9 +157,9 @@ class PostgresVault:
                 raise MasterKeyUnusable("this vault has not been prepared")
             if row["master"] != self._master.id:
                 raise MasterKeyUnusable(f"this vault is wrapped by master key {row['master']}, and {self._master.id} was given")
-            if row["epoch"] != self._wrapping.epoch:
+            if self._loaded is None or row["epoch"] != self._loaded.epoch:
                 self._forget()
-                self._wrapping = _Wrapping(
+                self._loaded = _Wrapping(
                     row["epoch"],
                     {
                         bucket: AESGCM(self._master.unwrap(wrapped, *wrapping_context(bucket)))
