@@ -79,6 +79,8 @@ async def test_racing_runners_apply_every_event_once(pool: Pool, store: MemorySt
         await runner.start()
     for n in range(40):
         position = await append(store, UnitPlaced(unit=str(n % 3), parent=None, name=str(n)))
+        # All of them follow by the second event, and are pushed the next one at the same moment.
+        await asyncio.gather(*(runner.reached(position, 20) for runner in runners))
     for runner in runners:
         await runner.reached(position, 20)
         await runner.close()
