@@ -41,8 +41,8 @@ async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
 
 async def test_processes_agree_on_every_key_and_person(vault_dsn: str, master: MasterKey) -> None:
     async with opened(vault_dsn, master) as one, opened(vault_dsn, master) as other:
-        wanted = [KeyOf((f"{n}",), "m") for n in range(300)] + [KeyOf((f"{n}", ANN), "case", f"r{n}") for n in range(50)]
-        documents = [("id", f"{n}", "CN") for n in range(300)]
+        wanted = [KeyOf((f"{n}",), "m") for n in range(3_000)] + [KeyOf((f"{n}", ANN), "case", f"r{n}") for n in range(50)]
+        documents = [("id", f"{n}", "CN") for n in range(5_000)]
         keys = await asyncio.gather(*(vault.keys_for(list(order)) for vault in (one, other) for order in (wanted, wanted[::-1])))
         persons = await asyncio.gather(*(vault.persons(list(order)) for vault in (one, other) for order in (documents, documents[::-1])))
     kids = [[key.kid for key in answer] for answer in keys]
