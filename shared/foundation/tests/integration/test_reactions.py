@@ -219,6 +219,43 @@ async def test_replays_race_with_the_consumer_and_each_other_without_overtaking(
     assert world.issued.of(2) == list(range(2, 105, 5))
 
 
+async def test_only_one_at_a_time_works_on_a_parked_key(world: World) -> None:
+    """Two replays of one key, and the consumer with its next event: they wait for each other on the key's row."""
+    world.issued.broken = {2}
+    await world.consume(5)
+    world.issued.broken = set()
+    issue, began, finish, at_work = world.issued, 0, asyncio.Event(), 0
+
+    async def slowly(*command: Any, **ids: Any) -> object:
+        nonlocal began, at_work
+        if command[2] % 5 != 2:
+            return await issue(*command, **ids)
+        began += 1
+        at_work += 1
+        assert at_work == 1
+        await finish.wait()
+        at_work -= 1
+        return await issue(*command, **ids)
+
+    world.issued = slowly  # type: ignore[assignment]
+    world.with_reactions(tally)
+    consumer = world.consumer()
+    replays = [asyncio.create_task(world.parked.replay("count-2")) for _ in range(2)]
+    await until(lambda: began > 0)
+    await count_on(world.store, 5)
+    consumer.start()
+    async with asyncio.timeout(10):
+        while await world.pool.fetchval("select count(*) from pg_locks where not granted") < 2:
+            assert began == 1
+    finish.set()
+    await asyncio.gather(*replays)
+    await consumer.progress.reached(9, 10)
+    await consumer.close()
+    await world.parked.replay("count-2")
+
+    assert issue.of(2) == [2, 7]
+
+
 async def test_what_passes_by_itself_never_parks(world: World) -> None:
     world.issued.away = 1
     await count_on(world.store, 5)
