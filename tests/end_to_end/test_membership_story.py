@@ -1,5 +1,6 @@
 """Membership told as it goes: the tree of a city comes in, staff are appointed, people join, move with their work, and die."""
 
+import asyncio
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -47,7 +48,7 @@ def person(order: int = 1, organisation: str = VILLAGE, **more: Any) -> dict[str
 @pytest.fixture
 async def town(node: RunningNode) -> RunningNode:
     """A node with a small tree and its staff."""
-    answer = await node.upload("membership/organisations/import?effective_on=2020-01-01", DIVISIONS.encode())
+    answer = await node.upload("membership/imports/divisions?effective_on=2020-01-01", DIVISIONS.encode())
     assert answer.status_code == 200, answer.text
     last = json.loads(answer.text.splitlines()[-1])
     assert (last["accepted"], last["refused"]) == (7, [])
@@ -79,7 +80,7 @@ async def test_a_whole_city_in_seconds_and_again_without_change(node: RunningNod
     if not city.exists():
         city = next((Path(__file__).parents[2] / "shared/node").rglob("taian-3709.csv"))
     for _ in range(2):
-        answer = await node.upload("membership/organisations/import", city.read_bytes())
+        answer = await node.upload("membership/imports/divisions", city.read_bytes())
         last = json.loads(answer.text.splitlines()[-1])
         assert (last["accepted"], last["refused"]) == (3_877, [])
     tree = (await node.get("membership/organisations/tree", depth=5, at_least="membership:3878")).json()
@@ -89,13 +90,13 @@ async def test_a_whole_city_in_seconds_and_again_without_change(node: RunningNod
 
 async def test_a_file_that_is_no_list_of_divisions(node: RunningNode) -> None:
     for body in (b"\xff\xfe", b"code,name\n1,2\n", b"code,name,level,parent\n37x,a,city,\n", b"code,name,level,parent\n3701,a,planet,\n"):
-        answer = await node.upload("membership/organisations/import", body)
+        answer = await node.upload("membership/imports/divisions", body)
         assert problem(answer) == (422, "divisions-unreadable"), answer.text
-    assert problem(await node.upload("membership/organisations/import", b"{}", media_type="application/json")) == (
+    assert problem(await node.upload("membership/imports/divisions", b"{}", media_type="application/json")) == (
         415,
         "media-type-unsupported",
     )
-    assert problem(await node.upload("membership/organisations/import", DIVISIONS.encode(), by=STRANGER)) == (403, "not-permitted")
+    assert problem(await node.upload("membership/imports/divisions", DIVISIONS.encode(), by=STRANGER)) == (403, "not-permitted")
 
 
 async def test_the_tree_of_any_day(town: RunningNode) -> None:
@@ -143,6 +144,22 @@ async def test_a_member_joins_once(town: RunningNode) -> None:
     elsewhere = await town.post("membership/members", person(organisation=OTHER_VILLAGE), by=OTHER_CLERK)
     assert problem(elsewhere) == (409, "already-member")
     assert problem(await town.post("membership/members", person(2), by=OTHER_CLERK)) == (403, "not-permitted")
+
+
+async def test_one_active_membership_whoever_comes_first(town: RunningNode) -> None:
+    answers = await asyncio.gather(
+        *(town.post("membership/members", person(), by=CLERK) for _ in range(20)),
+        *(town.post("membership/members", person(organisation=OTHER_VILLAGE), by=OTHER_CLERK) for _ in range(20)),
+        *(town.post("membership/applications", person(), by=CLERK) for _ in range(10)),
+    )
+    told = [answer.json() for answer in answers]
+    members = {document["stream"] for document in told if "stream" in document}
+    assert len(members) == 1, "one person, one record"
+    (stream,) = members
+    history = (await town.get(f"membership/members/{stream.removeprefix('member-')}/history", by=BOSS)).json()
+    assert [event["type"] for event in history].count("membership.MemberAdmitted.v1") == 1
+    refused = {document["type"] for document in told if "type" in document}
+    assert refused <= {"urn:tongxin:problem:already-member", "urn:tongxin:problem:application-open"}
 
 
 async def test_a_member_as_staff_see_them(town: RunningNode) -> None:

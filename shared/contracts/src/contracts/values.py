@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class ValueRefused(ValueError):
@@ -216,16 +216,16 @@ def phone(number: str) -> str:
     raise ValueRefused("phone-form", "a mobile number has 11 digits, a landline its area code, a foreign number + and its country")
 
 
-PersonName = Annotated[str, AfterValidator(name)]
+PersonName = Annotated[str, Field(min_length=1), AfterValidator(name)]
 """A person's name in a request or a roster."""
 
-Uscc = Annotated[str, AfterValidator(uscc)]
+Uscc = Annotated[str, Field(min_length=18), AfterValidator(uscc)]
 """A unified social credit code in a request."""
 
-DivisionCode = Annotated[str, AfterValidator(division)]
+DivisionCode = Annotated[str, Field(min_length=2), AfterValidator(division)]
 """A division's code in a request."""
 
-Phone = Annotated[str, AfterValidator(phone)]
+Phone = Annotated[str, Field(min_length=7), AfterValidator(phone)]
 """A phone number in a request."""
 
 
@@ -233,6 +233,21 @@ Phone = Annotated[str, AfterValidator(phone)]
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """China's time; fixed, because it has had no summer time since 1991 and a node need not carry a zone database."""
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def _written_as_a_day(given: object) -> object:
+    if isinstance(given, str) and not _DAY.fullmatch(given):
+        raise ValueRefused("day-form", "a day is written as 2026-03-02")
+    if isinstance(given, int | float):
+        raise ValueRefused("day-form", "a day is written as 2026-03-02, not as a number")
+    return given
+
+
+Day = Annotated[date, BeforeValidator(_written_as_a_day)]
+"""A day in a request: pydantic alone would take 0 for the first of January 1970."""
 
 
 def day_in_china(moment: datetime) -> date:

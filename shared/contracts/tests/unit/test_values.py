@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from contracts.values import (
+    Day,
     DocumentKind,
     ValueRefused,
     born_on,
@@ -20,6 +21,7 @@ from contracts.values import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 TODAY = date(2026, 3, 2)
 SINCE_1900 = st.dates(date(1900, 1, 1), TODAY)
@@ -237,3 +239,12 @@ class TestPhones:
 def test_the_day_in_china() -> None:
     assert day_in_china(datetime(2026, 3, 1, 15, 59, tzinfo=UTC)) == date(2026, 3, 1)
     assert day_in_china(datetime(2026, 3, 1, 16, 0, tzinfo=UTC)) == date(2026, 3, 2)
+
+
+def test_a_day_in_a_request_is_written_as_one() -> None:
+    day: TypeAdapter[date] = TypeAdapter(Day)
+    assert day.validate_python("2026-03-02") == date(2026, 3, 2)
+    assert day.validate_json('"2026-03-02"') == date(2026, 3, 2)
+    for given_ in (0, 1.5, True, "0", "1772409600", "2026-03-02T00:00:00", "20260302", "2026-02-30"):
+        with pytest.raises(ValueError, match="validation error"):
+            day.validate_python(given_)

@@ -30,7 +30,7 @@ def organisations(access: Access, content: bytes, report: Report) -> Imported:
     """Found a union for each division of a CSV `code,name,level,parent`; what is there already stays as it is."""
     with (
         access.caller("membership") as caller,
-        caller.stream("/organisations/import", content=content, headers={"content-type": "text/csv"}) as lines,
+        caller.stream("/imports/divisions", content=content, headers={"content-type": "text/csv"}) as lines,
     ):
         line: dict[str, Any] = {}
         for line in lines:

@@ -1,10 +1,10 @@
 """Routes of staff appointments: administrators appoint, for their own union or below; the first one comes from the node itself."""
 
-from datetime import date
 from typing import Annotated
 
 from contracts.kernel import OrgCode
 from contracts.membership import Digest, Principal, RecordId, Role
+from contracts.values import Day
 from fastapi import Query
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Caller, Calling
@@ -37,26 +37,26 @@ class AppointBody(Body):
     principal: Principal
     organisation: OrgCode
     role: Role
-    valid_from: date
-    valid_until: date | None = Field(default=None, description="The first day it no longer holds.")
+    valid_from: Day
+    valid_until: Day | None = Field(default=None, description="The first day it no longer holds.")
     acting: bool = Field(default=False, description="Held beside another post, in so many words.")
 
 
 class EndBody(Body):
-    valid_until: date = Field(description="The first day it no longer holds.")
+    valid_until: Day = Field(description="The first day it no longer holds.")
 
 
 class DelegateBody(Body):
     delegate: Principal
-    valid_from: date
-    valid_until: date
+    valid_from: Day
+    valid_until: Day
 
 
 class HandOverBody(Body):
     successor: Principal
     organisation: OrgCode
     paper: Digest = Field(description="SHA-256 of the hand-over list that both have signed.")
-    effective_on: date
+    effective_on: Day
 
 
 class AppointmentView(Body):
@@ -66,8 +66,8 @@ class AppointmentView(Body):
     role: Role
     acting: bool
     delegated_from: RecordId | None
-    valid_from: date
-    valid_until: date | None
+    valid_from: Day
+    valid_until: Day | None
 
 
 def _view(held: posts.Held) -> AppointmentView:
@@ -123,7 +123,7 @@ async def list_at(
     caller: Caller,
     app: App,
     organisation: OrgCode,
-    on: Annotated[date | None, Query(description="The day to look at; today where none is named.")] = None,
+    on: Annotated[Day | None, Query(description="The day to look at; today where none is named.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[AppointmentView]:

@@ -92,6 +92,8 @@ class DayToCome(Refusal):
 class TransferUnknown(Refusal):
     """The member has no such transfer that could still be completed or objected to."""
 
+    status = 404
+
     def __init__(self, member: PersonId) -> None:
         super().__init__("this member has no such open transfer", member=member)
 

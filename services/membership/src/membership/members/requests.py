@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from contracts.kernel import Erased, OrgCode, PersonId
 from contracts.membership import Category, Digest, MemberKind, ObjectionGround, PersonDetails, Proof, Sex
-from contracts.values import DocumentKind, IdentityDocument, PersonName, Phone, ValueRefused, identity_document, normalised
+from contracts.values import Day, DocumentKind, IdentityDocument, PersonName, Phone, ValueRefused, identity_document, normalised
 from foundation.decider import Refusal
 from foundation.http.routing import Body
 from pydantic import AfterValidator, Field
@@ -45,7 +45,7 @@ class DocumentBody(Body):
 class DetailsBody(Body):
     """What else a union knows about a member; all of it replaces what was known."""
 
-    birth: date | None = None
+    birth: Day | None = None
     ethnicity: Line | None = None
     education: Line | None = None
     household_registration: Line | None = None
@@ -76,12 +76,12 @@ class PersonBody(Body):
 class JoinBody(PersonBody):
     organisation: OrgCode
     kind: MemberKind | None = Field(default=None, description="Regular at the grassroots and direct above it, where none is named.")
-    on: date = Field(description="The day of applying, or of joining.")
+    on: Day = Field(description="The day of applying, or of joining.")
 
 
 class UnionDayBody(Body):
     organisation: OrgCode
-    on: date
+    on: Day
 
 
 class UnionReasonBody(UnionDayBody):
@@ -89,7 +89,7 @@ class UnionReasonBody(UnionDayBody):
 
 
 class DayBody(Body):
-    on: date
+    on: Day
 
 
 class ReasonBody(DayBody):

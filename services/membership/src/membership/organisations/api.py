@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 from contracts.kernel import OrgCode
 from contracts.membership import Level, OrganisationKind, Relation
-from contracts.values import DivisionCode, Uscc, normalised
+from contracts.values import Day, DivisionCode, Uscc, normalised
 from fastapi import Query
 from foundation.commands import Actor
 from foundation.decider import Refusal
@@ -35,7 +35,8 @@ IMPORTED_AT_ONCE = 256
 """Rows of one level in hand together: enough to fill the writer's batches."""
 
 UnionName = Annotated[str, AfterValidator(normalised), Field(min_length=1, max_length=100)]
-AsOf = Annotated[date | None, Query(description="The day to look at; today where none is named.")]
+FoundedOn = Annotated[Day | None, Query(description="The day they are founded on; today where none is named.")]
+AsOf = Annotated[Day | None, Query(description="The day to look at; today where none is named.")]
 
 
 class ParticularsBody(Body):
@@ -55,27 +56,27 @@ class FoundBody(ParticularsBody):
     level: Level
     parent: OrgCode | None = None
     funding_parent: OrgCode | None = Field(default=None, description="The parent, where none is named.")
-    effective_on: date
+    effective_on: Day
 
 
 class ChangeBody(ParticularsBody):
-    effective_on: date
+    effective_on: Day
 
 
 class MoveBody(Body):
     relation: Relation
     parent: OrgCode
-    effective_on: date
+    effective_on: Day
 
 
 class MergeBody(Body):
     organisations: list[OrgCode] = Field(min_length=1, max_length=MERGED_MAX)
-    effective_on: date
+    effective_on: Day
 
 
 class DissolveBody(Body):
     successor: OrgCode | None = Field(default=None, description="Who takes what stood below it; its parent, where nobody is named.")
-    effective_on: date
+    effective_on: Day
 
 
 class OrganisationView(Body):
@@ -99,7 +100,7 @@ class OrganisationWithPath(OrganisationView):
 class Tree(Body):
     """A union and everything below it on a day, level by level. `complete` is false where `limit` cut it off."""
 
-    as_of: date
+    as_of: Day
     organisations: list[OrganisationView]
     complete: bool
 
@@ -222,7 +223,7 @@ async def dissolve(organisation: OrgCode, body: DissolveBody, caller: Caller, ap
 
 
 @router.post(
-    "/organisations/import",
+    "/imports/divisions",
     response_class=StreamingResponse,
     responses={
         200: {
@@ -235,7 +236,7 @@ async def dissolve(organisation: OrgCode, body: DissolveBody, caller: Caller, ap
 )
 @body_up_to(IMPORT_BYTES_MAX)
 async def import_divisions(
-    request: Request, *, caller: Caller, app: App, effective_on: AsOf = None, parent: OrgCode | None = None
+    request: Request, *, caller: Caller, app: App, effective_on: FoundedOn = None, parent: OrgCode | None = None
 ) -> StreamingResponse:
     """Found a union for each division of a CSV `code,name,level,parent`; administrator of `parent`, or of the top.
 
