@@ -60,7 +60,8 @@ Tables: TypeAlias = Mapping[str, str]
 """The physical name of each of a projection's tables, by its own name; safe to put into SQL."""
 
 Apply: TypeAlias = Callable[[Connection, Tables, Sequence[Happened]], Awaitable[None]]
-"""Write a batch of events, in order and set-based, into the tables. Reads nothing but these tables and the events."""
+"""Write a batch of events, in order and set-based, into the tables. Reads nothing but these tables and the events; what it leaves behind
+does not depend on where batches end, which differs between live and rebuilt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from foundation.transient import TRANSIENT, Backoff
 
 log = structlog.get_logger()
 
-RANGE_EVENTS = 4_000
+RANGE_EVENTS = 5_000
 """Events read, applied and committed at a time while filling."""
 
 SWITCH_EVENTS_MAX = 1_000
@@ -145,6 +145,8 @@ class _Rebuild:
     async def _target(self) -> Cursor:
         """How far the tables have to come: to the group's cursor while that is of this history, else to the history's end."""
         own = await cursors.read(self.connection, self.group.consumer, self.group.source)
+        if own.last < 0:
+            return own  # a first start: empty tables do, even while the source does not answer
         head = await self.reader.head()
         if await _same_history(own, self.reader):
             return Cursor(head.epoch, own.last, own.leaf)

@@ -9,13 +9,14 @@ import asyncpg
 import pytest
 from contracts.kernel import Event
 from foundation import rebuild as rebuilds
-from foundation.cursor import Connection
+from foundation.cursor import START, Connection
 from foundation.digest import digest
 from foundation.history import Happened
 from foundation.projection_runner import ProjectionRunner
 from foundation.projections import Table, Tables
 from foundation.rebuild import ensure_built, rebuild
 from foundation.store.memory import MemoryStore
+from foundation.store.port import Head, StoreUnavailable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -286,3 +287,12 @@ async def test_two_rebuilds_take_turns(pool: Pool, store: MemoryStore) -> None:
     await asyncio.gather(*(rebuild(group(), store, pool) for _ in range(4)), ensure_built(group(), store, pool))
     assert await digest_of(pool) == live
     assert len(await tables(pool)) == 2
+
+
+async def test_a_first_start_needs_no_answer_from_the_source(pool: Pool) -> None:
+    class Away(MemoryStore):
+        async def head(self) -> Head:
+            raise StoreUnavailable
+
+    assert await ensure_built(group(), Away(), pool) == START
+    assert await units(pool) == []
