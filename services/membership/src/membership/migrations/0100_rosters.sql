@@ -6,6 +6,8 @@ create table roster_work (
     digest text not null,
     complete boolean not null,
     principal text not null,
+    -- Whose key seals the file: a random id, because a destroyed key is not made again.
+    file text not null,
     -- checking, checked, applying, applied, refused, failed
     stage text not null,
     received_at timestamptz not null,
@@ -18,7 +20,7 @@ create table roster_work (
     arguments jsonb
 );
 
--- The file, sealed in parts under the roster's own key; gone once it has been applied.
+-- The file, sealed in parts under a key of its own; gone once it has been applied.
 create table roster_files (
     roster text not null,
     part integer not null,

@@ -20,7 +20,7 @@ from contracts.membership import (
 from contracts.values import DocumentKind, IdentityDocument
 from foundation.ids import command_id
 
-from membership.members import commands
+from membership.members import commands as members
 from membership.members.member import Active, Applicant, Died, Expelled, Left, Linked, Member, Retained, Retired, Suspended, Unknown, evolve
 from membership.members.record import record
 from membership.rosters.rows import CATEGORIES, Person
@@ -55,7 +55,7 @@ class Sheet:
     objection_days: int
 
 
-Joining = commands.Admit | commands.Transfer
+Joining = members.Admit | members.Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Step:
     """What is to be done for a row: `kind` is how it is counted, `fields` what changes. No commands: nothing to do."""
 
     kind: str
-    commands: tuple[Joining | commands.Correct, ...] = ()
+    commands: tuple[Joining | members.Correct, ...] = ()
     fields: tuple[str, ...] = ()
     rule: str | None = None
     """Why the row is refused."""
@@ -113,22 +113,22 @@ def step(row: Person, person: PersonId, before: Known, sheet: Sheet) -> Step:
             return Step("refused", rule="member-linked")
 
 
-def leaving(person: PersonId, before: Known, sheet: Sheet) -> commands.Leave | None:
+def leaving(person: PersonId, before: Known, sheet: Sheet) -> members.Leave | None:
     """The end of a membership because a complete roster does not name the person; None where they are not a member there any more."""
     match before.member:
         case Active(union) | Suspended(union) if union == sheet.organisation:
-            return commands.Leave(person, sheet.today, reason="不在完整花名册上", provenance=Provenance(roster=sheet.roster, row=0))
+            return members.Leave(person, sheet.today, reason="不在完整花名册上", provenance=Provenance(roster=sheet.roster, row=0))
         case _:
             # Who has retired, or keeps the membership without work, is not on an employer's roster and has not left.
             return None
 
 
-def _admission(row: Person, person: PersonId, sheet: Sheet) -> commands.Admit:
+def _admission(row: Person, person: PersonId, sheet: Sheet) -> members.Admit:
     kind, number, issuer = row.document
-    return commands.Admit(
+    return members.Admit(
         member=person,
         organisation=sheet.organisation,
-        person=commands.Person(
+        person=members.Person(
             name=row.name,
             document=IdentityDocument(kind=DocumentKind(kind), number=number, issuer=issuer),
             phone=row.phone or None,
@@ -142,7 +142,7 @@ def _admission(row: Person, person: PersonId, sheet: Sheet) -> commands.Admit:
 
 
 def _transfer(row: Person, person: PersonId, before: Known, sheet: Sheet) -> Step:
-    transfer = commands.Transfer(
+    transfer = members.Transfer(
         member=person,
         # The same row of the same roster is the same transfer, however often it is tried.
         transfer=transfer_id(sheet, person),
@@ -183,7 +183,7 @@ def _correction(row: Person, person: PersonId, before: Known, sheet: Sheet) -> S
             changed["details"] = merged
     if not changed:
         return Step("unchanged")
-    correction = commands.Correct(
+    correction = members.Correct(
         member=person, effective_on=sheet.today, provenance=Provenance(roster=sheet.roster, row=row.row), **changed
     )
     return Step("changed", (correction,), tuple(changed))

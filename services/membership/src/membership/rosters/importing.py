@@ -20,7 +20,7 @@ from foundation.commands import Actor, CommandRef, Contended
 from foundation.decider import Refusal
 from foundation.history import all_happened
 from foundation.http.caller import Application
-from foundation.ids import command_id
+from foundation.ids import command_id, random_id
 from foundation.store.port import EventStore, StoreUnavailable
 from foundation.store.writer import Overloaded
 from foundation.vault.port import KeyDestroyed, VaultUnavailable
@@ -87,7 +87,7 @@ class Rosters:
     async def _resume(self) -> None:
         now = self._now()
         for work in await self.works.in_stage(("checked",), before=now - timedelta(days=KEPT_DAYS)):
-            await self.works.forget_file(work.roster, at=now)
+            await self.works.forget_file(work, at=now)
             await self.works.stage(work.roster, "expired")
         for work in await self.works.in_stage(RESUMED):
             self._start(work.roster, self._check if work.stage == "checking" else self._apply)
@@ -109,7 +109,7 @@ class Rosters:
         work = await self.works.read(roster)
         if work is None or work.stage in ANEW:
             now = self._now()
-            received = Work(roster, organisation, digest, complete, by.principal, "checking", now, 0, 0, {}, None, {})
+            received = Work(roster, organisation, digest, complete, by.principal, random_id(), "checking", now, 0, 0, {}, None, {})
             await self.works.begin(received, file)
             await self._handle(commands.Receive(roster, organisation, digest, len(file), complete), roster, by)
             self._start(roster, self._check)
@@ -140,11 +140,14 @@ class Rosters:
         try:
             await what(roster)
         except FileRefused as refused:
-            await self.works.forget_file(roster, at=self._now())
-            await self.works.stage(roster, "refused", rule=refused.rule, **refused.arguments)
+            await self.works.forget_file(await self._work(roster), at=self._now())
+            await self.works.stage(roster, "refused", rule=refused.rule, arguments=refused.arguments)
         except (StoreUnavailable, VaultUnavailable, OSError) as error:
             log.warning("roster interrupted; the next start goes on", roster=roster, error=type(error).__name__)
         except Exception as error:
+            import traceback
+
+            traceback.print_exc(file=open("/tmp/tb.txt", "a"))
             # Its text may hold what it worked on, so only the class is told (DESIGN 3).
             log.error("roster failed", roster=roster, error=type(error).__name__)
             await self.works.stage(roster, "failed", rule="failed")
@@ -183,7 +186,7 @@ class Rosters:
         sheet, counts, done = self._sheet(work), Counter[str](), 0
         named: set[str] = set()
         everybody_named = True
-        async for batch in read(await self.works.file(roster), sheet.today):
+        async for batch in read(await self.works.file(work), sheet.today):
             found = await self._means.app.vault.find_persons([row.document or ("", "", "") for row in batch])
             named.update(person for person in found if person is not None)
             everybody_named = everybody_named and all(row.document is not None for row in batch)
@@ -204,7 +207,7 @@ class Rosters:
             gone = [person for person in await self._members(work.organisation) if person not in named]
             await self.works.found(roster, [Finding(kind, 0, person) for person in gone])
             counts[kind] += len(gone)
-        await self.works.stage(roster, "checked", counts=counts, rows=done)
+        await self.works.stage(roster, "checked", counts=+counts, rows=done)
 
     async def _members(self, organisation: OrgCode) -> list[str]:
         rows = await self._means.app.pool.fetch(
@@ -222,7 +225,7 @@ class Rosters:
         by = Actor(work.principal, work.organisation, f"roster-{roster}")
         done, under_way = 0, set[asyncio.Task[Counter[str]]]()
         try:
-            async for batch in read(await self.works.file(roster), sheet.today):
+            async for batch in read(await self.works.file(work), sheet.today):
                 if len(under_way) >= BATCHES_AT_ONCE:
                     finished, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                     for task in finished:
@@ -240,8 +243,8 @@ class Rosters:
             roster, **{kind: counts[kind] for kind in ("joined", "transferred", "changed", "unchanged", "left", "refused")}
         )
         await self._handle(finish, roster, by)
-        await self.works.stage(roster, "applied", counts=counts, rows=done)
-        await self.works.forget_file(roster, at=self._now())
+        await self.works.stage(roster, "applied", counts=+counts, rows=done)
+        await self.works.forget_file(work, at=self._now())
 
     async def _apply_batch(self, batch: Sequence[Person | Refused], sheet: Sheet, by: Actor) -> Counter[str]:
         counts, refused = Counter[str](), []

@@ -36,6 +36,9 @@ class Work:
     digest: str
     complete: bool
     principal: str
+    file: str
+    """Whose key seals the file."""
+
     stage: str
     received_at: datetime
     rows: int
@@ -77,36 +80,37 @@ class Works:
 
     async def begin(self, work: Work, file: bytes) -> None:
         """Keep a roster's file, sealed, and its work; what was there of an earlier try goes."""
-        key = await self._key(work.roster)
+        key = await self._key(work.file)
         parts = [file[at : at + PART_BYTES] for at in range(0, len(file), PART_BYTES)]
         async with self._pool.acquire() as connection, connection.transaction():
             for table in ("roster_findings", "roster_files", "roster_work"):
                 await connection.execute(f"delete from {table} where roster = $1", work.roster)  # noqa: S608
             await connection.execute(
-                "insert into roster_work (roster, organisation, digest, complete, principal, stage, received_at)"
-                " values ($1, $2, $3, $4, $5, $6, $7)",
-                *(work.roster, work.organisation, work.digest, work.complete, work.principal, work.stage, work.received_at),
+                "insert into roster_work (roster, organisation, digest, complete, principal, file, stage, received_at)"
+                " values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                *(work.roster, work.organisation, work.digest, work.complete, work.principal, work.file, work.stage, work.received_at),
             )
             for number, part in enumerate(parts):
                 nonce = os.urandom(NONCE_BYTES)
                 sealed = nonce + key.cipher.encrypt(nonce, part, _context(work.roster, number, len(parts)))
                 await connection.execute("insert into roster_files (roster, part, sealed) values ($1, $2, $3)", work.roster, number, sealed)
 
-    async def file(self, roster: str) -> bytes:
+    async def file(self, work: Work) -> bytes:
         """A roster's file, opened. Raises LookupError where it is gone, InvalidTag where it was tampered with."""
+        roster = work.roster
         rows = await self._pool.fetch("select sealed from roster_files where roster = $1 order by part", roster)
         if not rows:
             raise LookupError(f"the file of roster {roster} is gone")
-        key = await self._key(roster)
+        key = await self._key(work.file)
         return b"".join(
             key.cipher.decrypt(row["sealed"][:NONCE_BYTES], row["sealed"][NONCE_BYTES:], _context(roster, number, len(rows)))
             for number, row in enumerate(rows)
         )
 
-    async def forget_file(self, roster: str, *, at: datetime) -> None:
+    async def forget_file(self, work: Work, *, at: datetime) -> None:
         """Delete a roster's file and destroy its key, so that no backup holds it readable."""
-        await self._pool.execute("delete from roster_files where roster = $1", roster)
-        await self._vault.erase(roster, purposes=[PURPOSE], basis="the roster has been dealt with", at=at)
+        await self._pool.execute("delete from roster_files where roster = $1", work.roster)
+        await self._vault.erase(work.file, purposes=[PURPOSE], basis="the roster has been dealt with", at=at)
 
     async def found(self, roster: str, findings: Iterable[Finding]) -> None:
         """Add findings; told twice they are there once."""
@@ -143,21 +147,21 @@ class Works:
         counts: Counter[str] | None = None,
         rows: int | None = None,
         rule: str | None = None,
-        **arguments: Any,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         """Enter a stage. A new stage that counts nothing yet begins at row 0."""
         await self._pool.execute(
             "update roster_work set stage = $2, counts = $3::jsonb, rows = coalesce($4, rows), done = coalesce($4, 0), rule = $5,"
             " arguments = $6::jsonb where roster = $1",
-            *(roster, stage, orjson.dumps(counts or {}).decode(), rows, rule, orjson.dumps(arguments).decode()),
+            *(roster, stage, orjson.dumps(counts or {}).decode(), rows, rule, orjson.dumps(arguments or {}).decode()),
         )
 
-    async def _key(self, roster: str) -> Key:
-        (key,) = await self._vault.keys_for([KeyOf((roster,), PURPOSE)])
+    async def _key(self, file: str) -> Key:
+        (key,) = await self._vault.keys_for([KeyOf((file,), PURPOSE)])
         return key
 
 
-_COLUMNS = "roster, organisation, digest, complete, principal, stage, received_at, rows, done, counts, rule, arguments"
+_COLUMNS = "roster, organisation, digest, complete, principal, file, stage, received_at, rows, done, counts, rule, arguments"
 
 
 def _work(row: Any) -> Work:
