@@ -112,7 +112,8 @@ async def test_an_erasure_destroys_the_purposes_it_names(under_test: Fixture) ->
     membership, aid, other = await vault.keys_for([KeyOf((ANN,), "m"), KeyOf((ANN,), "aid"), KeyOf((BEA,), "m")])
     person = await vault.person("id", "1")
     assert await vault.erase(ANN, purposes=["m"], basis="left", at=NOW) == [membership.kid]
-    assert await vault.erase(ANN, purposes=["m"], basis="left", at=NOW) == []
+    # An answer that was lost on its way is given again.
+    assert await vault.erase(ANN, purposes=["m"], basis="left", at=NOW) == [membership.kid]
     found = await vault.keys([membership.kid, aid.kid, other.kid])
     assert found[membership.kid] == Tombstone(membership.kid, NOW, "left")
     assert isinstance(found[aid.kid], Key)
@@ -212,8 +213,9 @@ async def test_retention_and_holds_stand_against_erasure(under_test: Fixture) ->
     ended_at = NOW - timedelta(days=29)
     assert await refused(ended_at=ended_at) == {Retained("voucher", ended_at + timedelta(days=30), "a rule")}
     assert isinstance((await vault.keys([voucher.kid]))[voucher.kid], Key)
-    await vault.erase(ANN, purposes=["m"], basis="asked for", at=NOW)
-    assert await vault.erase(ANN, purposes=None, basis="asked for", at=NOW, ended_at=NOW - timedelta(days=30)) == [voucher.kid]
+    left = await vault.erase(ANN, purposes=["m"], basis="asked for", at=NOW)
+    everything = await vault.erase(ANN, purposes=None, basis="asked for", at=NOW, ended_at=NOW - timedelta(days=30))
+    assert set(everything) == {*left, voucher.kid}
 
 
 async def test_a_hold_on_one_purpose_lets_the_others_go(under_test: Fixture) -> None:

@@ -1,6 +1,8 @@
 """After an erasure and a purge, no file of the vault's instance holds what was erased."""
 
+import asyncio
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from foundation.sealing import framed, unb64
 from foundation.vault.keeper import INSTANCE_SETTINGS, Keeper, PurgeIncomplete
 from foundation.vault.masterkey import MasterKey, unwrap
-from foundation.vault.port import Key, KeyOf, Tombstone
+from foundation.vault.port import Key, KeyOf, Tombstone, VaultUnavailable
 from foundation.vault.postgres import INDEX_CONTEXT, PostgresVault, bucket_of, key_context, wrapping_context
 from node.embedded.postgres import Postgres
 
@@ -144,6 +146,37 @@ async def _search_rows(dsn: str, person: str) -> None:
         await connection.execute("analyze people_1_1; analyze grams_1_1")
     finally:
         await connection.close()
+
+
+async def test_keys_outlive_a_crash_and_purges_under_load(instance: Postgres, master: MasterKey) -> None:
+    admin = await asyncpg.connect(instance.dsn())
+    await admin.execute("create database crash")
+    await admin.close()
+    keeper = Keeper(instance.dsn("crash"), master)
+    await keeper.prepare()
+    vault = PostgresVault(instance.dsn("crash"), master)
+    await vault.start()
+    made: list[str] = []
+
+    async def make(caller: int) -> None:
+        for n in range(40):
+            made.extend(key.kid for key in await vault.keys_for([KeyOf((f"{caller}-{n}",), "m")]))
+
+    async def erase_and_purge() -> None:
+        for n in range(5):
+            await vault.erase(f"gone{n}", purposes=None, basis="asked for", at=NOW)
+            await vault.keys_for([KeyOf((f"late{n}",), "m")])
+            await vault.erase(f"late{n}", purposes=None, basis="asked for", at=NOW)
+            assert (await keeper.purge(settled_seconds=0)).buckets == 1
+
+    await asyncio.gather(*(make(caller) for caller in range(8)), erase_and_purge())
+    instance.stop(how=signal.SIGKILL)
+    with pytest.raises(VaultUnavailable):
+        await vault.keys_for([KeyOf(("somebody",), "m")])
+    instance.start()
+    found = await vault.keys(made)
+    assert all(isinstance(key, Key) for key in found.values())
+    await vault.close()
 
 
 async def test_a_purge_is_refused_where_the_instance_keeps_old_bytes(vault_dsn: str, master: MasterKey) -> None:

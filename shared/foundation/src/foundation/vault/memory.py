@@ -38,6 +38,7 @@ class MemoryVault:
         self._by_owner: dict[tuple[str, str, str], str] = {}
         self._entries: dict[str, _Entry] = {}
         self._tombstones: dict[str, Tombstone] = {}
+        self._destroyed: dict[str, tuple[str, str]] = {}
         self._erased: set[tuple[str, str]] = set()
         self._restricted: dict[tuple[str, str], tuple[datetime, str]] = {}
         self._documents: dict[tuple[str, str, str], str] = {}
@@ -143,7 +144,10 @@ class MemoryVault:
         reasons = self._refusals(subject, erased, at, ended_at)
         if reasons:
             raise ErasureRefused(subject, reasons)
-        return self._destroy(subject, erased, basis, at)
+        self._destroy(subject, erased, basis, at)
+        return [
+            kid for kid, (whom, purpose) in self._destroyed.items() if whom == subject and (EVERY_PURPOSE in erased or purpose in erased)
+        ]
 
     def _keys_of(self, subject: str, erased: Sequence[str]) -> list[str]:
         return [
@@ -164,19 +168,18 @@ class MemoryVault:
                 found.append(Retained(purpose, until, source))
         return found
 
-    def _destroy(self, subject: str, erased: Sequence[str], basis: str, at: datetime) -> Sequence[str]:
-        doomed = self._keys_of(subject, erased)
-        for kid in doomed:
+    def _destroy(self, subject: str, erased: Sequence[str], basis: str, at: datetime) -> None:
+        for kid in self._keys_of(subject, erased):
             entry = self._entries.pop(kid)
             del self._by_owner[entry.of.owner, entry.of.purpose, entry.of.record or ""]
             self._tombstones[kid] = Tombstone(kid, at, basis)
+            self._destroyed[kid] = (subject, entry.of.purpose)
         self._erased.update((subject, purpose) for purpose in erased)
         if EVERY_PURPOSE in erased or not self._keys_of(subject, (EVERY_PURPOSE,)):
             self._documents = {document: person for document, person in self._documents.items() if person != subject}
         for whom, purpose in list(self._restricted):
             if whom == subject and (EVERY_PURPOSE in erased or purpose in erased):
                 del self._restricted[whom, purpose]
-        return doomed
 
     async def reapply(self, erasures: Sequence[Erasure]) -> None:
         for one in erasures:

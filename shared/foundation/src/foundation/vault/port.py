@@ -195,7 +195,7 @@ class Vault(Protocol):
         self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime, ended_at: datetime | None = None
     ) -> Sequence[str]:
         """Destroy a subject's keys for these purposes (None: all), the search rows made of them, and its blind index entries once no key
-        is left. Tombstones stay. Returns the ids of the keys destroyed now. Idempotent.
+        is left. Tombstones stay. Idempotent: returns the ids of all keys so destroyed, again when asked again.
 
         `ended_at`: when the purposes ended for the subject, from where their retention counts. Raises ErasureRefused.
         """

@@ -371,7 +371,12 @@ class PostgresVault:
         if self._pool is None:
             raise VaultUnavailable("the vault has not been started")
         async with _reaching():
-            return await self._pool.fetch(query, *arguments)
+            try:
+                return await self._pool.fetch(query, *arguments)
+            except asyncpg.PostgresConnectionError:
+                # The server was restarted, and the pool is full of dead connections. Every call here may be repeated.
+                await self._pool.expire_connections()
+                return await self._pool.fetch(query, *arguments)
 
     async def _fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
         rows = await self._fetchall(query, *arguments)

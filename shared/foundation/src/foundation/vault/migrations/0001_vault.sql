@@ -42,11 +42,15 @@ create table vault.documents (
     person text collate "C" not null
 );
 
+-- `subject` is whose erasure destroyed the key; `purpose` is null where the key itself was never seen here (reapply).
 create table vault.tombstones (
     kid bytea primary key,
+    subject text collate "C" not null,
+    purpose text collate "C",
     destroyed_at timestamptz not null,
     basis text not null
 );
+create index on vault.tombstones (subject);
 
 create table vault.erasures (
     subject text collate "C" not null,
@@ -302,22 +306,20 @@ begin
 end $$;
 
 -- Under the sole lock: tombstones, keys, search rows, and the blind index once no key is left.
-create function vault.destroy(whom text, erased text[], why text, moment timestamptz) returns setof bytea language plpgsql as $$
+create function vault.destroy(whom text, erased text[], why text, moment timestamptz) returns void language plpgsql as $$
 begin
     insert into vault.erasures (subject, purpose, basis, at) select whom, p, why, moment from unnest(erased) p on conflict do nothing;
-    return query
-        with doomed as (
-            select k.kid, k.bucket from vault.keys k
-            where (k.owner = whom or k.kid in (select s.kid from vault.shares s where s.subject = whom))
-              and ('*' = any (erased) or k.purpose = any (erased))
-        ), marked as (
-            insert into vault.tombstones (kid, destroyed_at, basis) select d.kid, moment, why from doomed d on conflict do nothing
-        ), spoiled as (
-            insert into vault.spoiled (bucket) select distinct d.bucket from doomed d on conflict do nothing
-        ), gone as (
-            delete from vault.keys k using doomed d where k.kid = d.kid
-        )
-        select d.kid from doomed d;
+    with doomed as (
+        select k.kid, k.purpose, k.bucket from vault.keys k
+        where (k.owner = whom or k.kid in (select s.kid from vault.shares s where s.subject = whom))
+          and ('*' = any (erased) or k.purpose = any (erased))
+    ), marked as (
+        insert into vault.tombstones (kid, subject, purpose, destroyed_at, basis)
+        select d.kid, whom, d.purpose, moment, why from doomed d on conflict do nothing
+    ), spoiled as (
+        insert into vault.spoiled (bucket) select distinct d.bucket from doomed d on conflict do nothing
+    )
+    delete from vault.keys k using doomed d where k.kid = d.kid;
     delete from vault.restrictions r where r.subject = whom and ('*' = any (erased) or r.purpose = any (erased));
     if '*' = any (erased) or not exists (
         select from vault.keys k where k.owner = whom or k.kid in (select s.kid from vault.shares s where s.subject = whom)
@@ -338,7 +340,9 @@ begin
     perform vault.assert_granted(erased);
     return query select r.kind, null::bytea, r.purpose, r.source, r.until from vault.erasure_refusals(whom, erased, moment, ended) r;
     if not found then
-        return query select 'destroyed', d, null::text, null::text, null::timestamptz from vault.destroy(whom, erased, why, moment) d;
+        perform vault.destroy(whom, erased, why, moment);
+        return query select 'destroyed', t.kid, t.purpose, t.basis, t.destroyed_at from vault.tombstones t
+            where t.subject = whom and ('*' = any (erased) or t.purpose = any (erased));
     end if;
 end $$;
 
@@ -349,7 +353,7 @@ begin
     perform vault.sole_lock();
     perform vault.assert_granted(erased);
     perform vault.destroy(whom, erased, why, moment);
-    insert into vault.tombstones (kid, destroyed_at, basis) select k, moment, why from unnest(kids) k on conflict do nothing;
+    insert into vault.tombstones (kid, subject, destroyed_at, basis) select k, whom, moment, why from unnest(kids) k on conflict do nothing;
 end $$;
 
 grant usage on schema vault to public;
