@@ -119,11 +119,13 @@ class StoreFull(StoreUnavailable):
 
 
 class WritesRefused(Exception):
-    """The rollback guard holds writes back: somebody has seen more of this history than it holds (DESIGN 3)."""
+    """The rollback guard holds writes back: somebody has seen more of this history than it holds, or another one (DESIGN 3)."""
 
     def __init__(self, ours: int, seen: int, by: str) -> None:
         super().__init__(
             f"this history ends at position {ours}, but {by} has seen {seen}: restore the records after {ours} or declare a new epoch"
+            if seen > ours
+            else f"{by} has seen another record at position {seen} than this history holds: declare a new epoch"
         )
         self.ours, self.seen, self.by = ours, seen, by
 
