@@ -15,14 +15,18 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 import msgspec
 import orjson
 from contracts.kernel import Ciphertext, Event
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 Json: TypeAlias = bytes | msgspec.Raw
 
 _SCALARS = frozenset({str, int, float, bool, date, datetime, NoneType, Ciphertext})
 _COLLECTIONS = frozenset({list, tuple, set, frozenset})
 
-_assign = object.__setattr__
+# What pydantic sets on a validated instance, past the guard that keeps it frozen. The slots' own setters: this runs once per event read.
+_set_values = vars(BaseModel)["__dict__"].__set__
+_set_names = vars(BaseModel)["__pydantic_fields_set__"].__set__
+_set_extra = vars(BaseModel)["__pydantic_extra__"].__set__
+_set_private = vars(BaseModel)["__pydantic_private__"].__set__
 _as_dict = msgspec.structs.asdict
 
 
@@ -75,12 +79,11 @@ def _decoder(
             value = values[name]
             if type(value) is msgspec.Raw:
                 values[name] = read(bytes(value))
-        # What pydantic sets on a validated instance.
         found = new(event)
-        _assign(found, "__dict__", values)
-        _assign(found, "__pydantic_fields_set__", names)
-        _assign(found, "__pydantic_extra__", None)
-        _assign(found, "__pydantic_private__", None)
+        _set_values(found, values)
+        _set_names(found, names)
+        _set_extra(found, None)
+        _set_private(found, None)
         return found
 
     return fast

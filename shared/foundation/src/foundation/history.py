@@ -1,11 +1,13 @@
 """Typed events out of records: what deciders fold and projections apply."""
 
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import NamedTuple, Protocol
 
+import orjson
 from contracts.kernel import Catalogue, Event, EventTypeUnknown
 
-from foundation.decoding import decoder
+from foundation.decoding import Json, decoder
 from foundation.record import Envelope, decode
 from foundation.store.port import Recorded
 
@@ -38,7 +40,7 @@ class Reading:
         self._catalogue = catalogue
         self._wanted = frozenset(catalogue if wanted is None else wanted)
         self._names = {event.TYPE.rpartition(".v")[0] for event in catalogue}
-        self._reads: dict[str, Callable[[Envelope], Event | None]] = {}
+        self._reads: dict[str, Callable[[Json], Event | None]] = {}
 
     def all(self, entries: Iterable[Entry]) -> list[Happened]:
         """The wanted events, in order. Raises EventTypeUnknown, RecordMalformed, pydantic.ValidationError on the first that does."""
@@ -49,25 +51,24 @@ class Reading:
             read = reads.get(envelope.type)
             if read is None:
                 read = reads[envelope.type] = self._read(envelope.type)
-            event = read(envelope)
+            event = read(envelope.raw)
             if event is not None:
                 found.append(Happened(entry.position, envelope, event))
         return found
 
-    def _read(self, type: str) -> Callable[[Envelope], Event | None]:
+    def _read(self, type: str) -> Callable[[Json], Event | None]:
         """How one stored type is read: chosen once."""
         direct = self._catalogue.stored_as(type)
         if direct is not None and direct in self._wanted:
-            read = decoder(direct)
-            return lambda envelope: read(envelope.raw)
+            return decoder(direct)
         if direct is None and type in self._catalogue:
-            return self._upcast
+            return partial(self._upcast, type)
         if direct is None and type.rpartition(".v")[0] in self._names:
             raise EventTypeUnknown(type)
         return lambda _: None
 
-    def _upcast(self, envelope: Envelope) -> Event | None:
-        event = self._catalogue.load(envelope.type, envelope.data)
+    def _upcast(self, stored: str, data: Json) -> Event | None:
+        event = self._catalogue.load(stored, orjson.loads(bytes(data)))
         return event if type(event) in self._wanted else None
 
 
