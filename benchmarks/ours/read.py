@@ -19,6 +19,7 @@ from foundation.migrations import migrate
 from foundation.sealing import b64
 from foundation.store.port import AppendRequest, NewEvent, StreamAppend
 from foundation.store.postgres import PostgresStore
+from foundation.tuning import settle_garbage_collector
 
 from benchmarks.load import report
 from benchmarks.ours.store import CATALOGUE, Happened
@@ -84,6 +85,7 @@ async def main(dsn: str, events: int) -> None:
     store = PostgresStore(pool)
     await store.start()
     await fill(store, events)
+    settle_garbage_collector()
     rates: dict[str, list[float]] = {"limit": [], "typed": []}
     for number in range(ROUNDS + 1):
         for name, read in (("limit", limit(pool)), ("typed", typed(store))):
