@@ -1,7 +1,7 @@
 """Sealing events into record `data` and opening what has happened (docs/decisions/0001-record-format.md)."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from itertools import islice
@@ -108,19 +108,19 @@ class Sealer:
 
     # ------------------------------------------------------------------------------------------------ opening
 
-    async def open(self, batch: Sequence[Happened], *, principal: str | None = None) -> list[Happened]:
+    async def open(self, batch: Sequence[Happened], *, principal: str | None = None, only: Collection[str] | None = None) -> list[Happened]:
         """The same with their sealed fields opened; ERASED where a key was destroyed or is withheld.
 
-        Openings of confidential values are recorded before anything is returned. Raises KeyMissing (an alarm), SealBroken,
-        PurposeForbidden, VaultUnavailable.
+        `only`: the names of the fields that are wanted; others stay sealed. Openings of confidential values are recorded before anything
+        is returned. Raises KeyMissing (an alarm), SealBroken, PurposeForbidden, VaultUnavailable.
         """
-        kids = {value.kid for one in batch for _, value in _ciphertexts(one.event)}
+        kids = {value.kid for one in batch for _, value in _ciphertexts(one.event, only)}
         if not kids:
             return list(batch)
         keys = await self._vault.keys(list(kids))
         if any(isinstance(key, Key) and key.confidential for key in keys.values()):
-            await self._vault.record_openings(list(_openings(batch, keys, principal or self._principal)))
-        return [_opened(one, keys) for one in batch]
+            await self._vault.record_openings(list(_openings(batch, keys, principal or self._principal, only)))
+        return [_opened(one, keys, only) for one in batch]
 
 
 # ---------------------------------------------------------------------------------------------------- one event
@@ -174,26 +174,28 @@ def _sealed(one: ToSeal, keys: Mapping[int, Key]) -> dict[str, Any]:
     return {name: data[name] for name in plan.names}
 
 
-def _ciphertexts(event: Event) -> Iterator[tuple[_Field, Ciphertext]]:
+def _ciphertexts(event: Event, only: Collection[str] | None) -> Iterator[tuple[_Field, Ciphertext]]:
     values = event.__dict__
     for field in _plan(type(event)).sealed:
         value = values[field.name]
-        if isinstance(value, Ciphertext):
+        if isinstance(value, Ciphertext) and (only is None or field.name in only):
             yield field, value
 
 
-def _openings(batch: Sequence[Happened], keys: Mapping[str, Key | Tombstone | Withheld], principal: str) -> Iterator[Opening]:
+def _openings(
+    batch: Sequence[Happened], keys: Mapping[str, Key | Tombstone | Withheld], principal: str, only: Collection[str] | None
+) -> Iterator[Opening]:
     for one in batch:
-        for kid in {value.kid for _, value in _ciphertexts(one.event)}:
+        for kid in {value.kid for _, value in _ciphertexts(one.event, only)}:
             key = keys[kid]
             if isinstance(key, Key) and key.confidential:
                 yield Opening(principal, kid, key.purpose, one.envelope.id)
 
 
-def _opened(one: Happened, keys: Mapping[str, Key | Tombstone | Withheld]) -> Happened:
+def _opened(one: Happened, keys: Mapping[str, Key | Tombstone | Withheld], only: Collection[str] | None) -> Happened:
     envelope = one.envelope
     values: dict[str, Any] = {}
-    for field, value in _ciphertexts(one.event):
+    for field, value in _ciphertexts(one.event, only):
         key = keys[value.kid]
         if not isinstance(key, Key):
             values[field.name] = ERASED
