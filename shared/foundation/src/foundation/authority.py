@@ -122,7 +122,9 @@ class Authority:
         return sorted(self._held(principal, on), key=lambda grant: grant.id)
 
     def _held(self, principal: str, on: date) -> list[Grant]:
-        return [grant for known in self._by_principal.get(principal, ()) if (grant := self._grants[known]).holds(on)]
+        # The principal is asked again: an id that was granted anew to somebody else is still listed under the first.
+        given = (self._grants[known] for known in self._by_principal.get(principal, ()))
+        return [grant for grant in given if grant.principal == principal and grant.holds(on)]
 
     def path(self, unit: str, on: date) -> tuple[str, ...]:
         """The unit that answers for `unit` on a day, then all above it, up to the top. A unit nobody has heard of stands alone."""

@@ -25,13 +25,17 @@ from prometheus_client.registry import Collector
 # ------------------------------------------------------------------------------------------------------------------ logs
 
 _LOGGED_WORDS = """
-    attempt attempts behind bytes component consumer count delay_seconds duration_ms epoch error event expected frames from_position idle
-    key_kind kind last lag level line logger method ours partition part parts pid port position positions process projection projections
-    reaction reason records retry_in_seconds route seconds seen service signal since size source state status step stream table tables
-    timer topic trace upto url version waited_seconds
+    acknowledged actor after attempt attempts behind build by bytes command component consumer continued_at count delay_seconds done
+    duration_ms ends_at epoch error event expected frames from_position idle key key_kind kind lag last level line logger method offset
+    ours part partition parts pid port position positions process projection projections reaction reason records refusal requests
+    retry_in_seconds root roster route seconds seen service signal since size source state status step stream table tables timer topic
+    trace upto url version waited_seconds was witness
 """
 LOGGED = frozenset(_LOGGED_WORDS.split())
 """The keys that a log line may carry. Any other is withheld: a name, a number or a body has no key here to travel under."""
+
+WORDS_ONLY = frozenset({"error", "reason"})
+"""Of these only what stands before a bracket is written: a `repr` of an exception goes on with what it was about."""
 
 _TOKEN_LIKE = re.compile(r"[^\x20-\x7e]|\d{15,17}[\dXx]|1[3-9]\d{9}")
 """Text beyond ASCII, mainland identity numbers and mobile numbers are withheld even under a key that may be logged."""
@@ -46,19 +50,21 @@ def bind_trace(trace: str) -> None:
 
 def redacted(event: MutableMapping[str, Any]) -> dict[str, Any]:
     """What of a log line may be written."""
-    return {key: _shown(value) if key in LOGGED else "withheld" for key, value in event.items()}
+    return {key: _shown(value, key) if key in LOGGED else "withheld" for key, value in event.items()}
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, key: str) -> Any:
     match value:
         case None | bool() | float():
             return value
         case int():
             return value if abs(value) < 10_000_000_000 else "withheld"
         case str():
+            if key in WORDS_ONLY:
+                value = value.split("(", 1)[0]
             return "withheld" if _TOKEN_LIKE.search(value) else value[:500]
         case list() | tuple() | set() | frozenset():
-            return [_shown(one) for one in list(value)[:50]]
+            return [_shown(one, key) for one in list(value)[:50]]
         case BaseException():
             return type(value).__name__
         case _:
@@ -107,7 +113,7 @@ def _template(record: logging.LogRecord) -> str:
     text = str(record.msg).split("\n")[0]  # asyncio puts the repr of a failed task, its exception included, on the next lines
     arguments = record.args if isinstance(record.args, tuple) else ()
     try:
-        return text % tuple(one if isinstance(one, int | float) else "…" for one in arguments) if arguments else text
+        return text % tuple(one if isinstance(one, int | float) else "?" for one in arguments) if arguments else text
     except (TypeError, ValueError):
         return text
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from foundation.http.problems import TYPE_PREFIX
+from foundation.http.problems import TYPE_PREFIX, field_error
 
-from .sample import CLERK, STRANGER, TWO_POSTS, Sample
+from .sample import CLERK, NOTE, STRANGER, TWO_POSTS, Sample
 
 WRITE = "/units/370902/notes/one/text"
 
@@ -112,13 +112,7 @@ async def test_money_fails_closed_on_an_old_view(sample: Sample) -> None:
 async def test_a_command_without_a_check_does_not_get_through(sample: Sample) -> None:
     answer = await sample.client.post("/unchecked/one", headers=sample.headers(idempotency_key="k"))
     assert (answer.status_code, kind(answer)) == (500, "internal-error")
-    assert (await sample.application.state(*_note("one")))[1] == 0
-
-
-def _note(id: str):  # type: ignore[no-untyped-def]
-    from .sample import NOTE  # noqa: PLC0415
-
-    return NOTE, id
+    assert (await sample.application.state(NOTE, "one"))[1] == 0
 
 
 # ------------------------------------------------------------------------------------------------- hostile input
@@ -135,6 +129,19 @@ async def test_no_answer_quotes_what_was_sent(sample: Sample) -> None:
     assert faults["body", "/text"] == "string_type"
     assert faults["body", "/身份证"] == "extra_forbidden"
     assert faults["body", "/tags/0/name"] == "string_too_long"
+
+
+def test_a_validator_that_quotes_its_input_is_not_passed_on() -> None:
+    fault = {
+        "loc": ("body", "number"),
+        "msg": "Value error, 370902198801011234 fails its check",
+        "input": "370902198801011234",
+        "type": "value_error",
+    }
+    assert field_error(fault) == {"in": "body", "pointer": "/number", "message": "Input is not valid", "type": "value_error"}
+    assert (
+        field_error({**fault, "msg": "Value error, the check digit does not fit"})["message"] == "Value error, the check digit does not fit"
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ async def running(two: Node, *names: str) -> AsyncIterator[httpx.AsyncClient]:
 
 async def until(what: Callable[[], "asyncio.Future[bool]"], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
-        while not await what():
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - what it waits for is in another process's view, over HTTP
+        while not await what():  # noqa: ASYNC110 - it asks another service over HTTP
+            await asyncio.sleep(0.02)
 
 
 async def test_a_command_is_seen_in_the_own_read_model_and_in_another_service(two: Node) -> None:

@@ -26,6 +26,7 @@ from foundation.http.problems import (
     problems,
 )
 from foundation.http.strict import StrictRequest, check_accept, check_content_type, check_text
+from foundation.http.waiting import AT_LEAST
 
 COMMAND_PROBLEMS = problems(
     *(IdempotencyKeyMissing, IdempotencyKeyMalformed, IdempotencyKeyReused, IfMatchMalformed, PreconditionFailed),
@@ -50,6 +51,8 @@ class Route(APIRoute):
         if self.is_command:
             responses = merged({options.get("status_code") or 200: ACCEPTED_RESPONSE}, COMMAND_PROBLEMS, responses or {})
             options["openapi_extra"] = {"parameters": [IDEMPOTENCY_KEY, IF_MATCH], **(options.get("openapi_extra") or {})}
+        elif "GET" in (options.get("methods") or ()):
+            options["openapi_extra"] = {"parameters": [AT_LEAST], **(options.get("openapi_extra") or {})}
         super().__init__(path, endpoint, responses=merged(COMMON_PROBLEMS, responses or {}), **options)
         if self.is_command and (direct := DirectCommand.of(self)) is not None:
             self.app = direct
