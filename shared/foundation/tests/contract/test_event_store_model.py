@@ -137,7 +137,9 @@ def machine(make: Callable[[], EventStore], run: Callable[[Coroutine[Any, Any, T
 
 def test_the_memory_store_is_the_model() -> None:
     with asyncio.Runner() as runner:
-        run_state_machine_as_test(machine(MemoryStore, runner.run), settings=settings(max_examples=60, stateful_step_count=20, deadline=None))
+        run_state_machine_as_test(
+            machine(MemoryStore, runner.run), settings=settings(max_examples=60, stateful_step_count=20, deadline=None)
+        )
 
 
 def test_the_postgres_store_is_the_model(migrated_template: str, postgres: Any) -> None:

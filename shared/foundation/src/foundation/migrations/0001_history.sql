@@ -46,6 +46,7 @@ create function lock_history() returns void language sql as 'select pg_advisory_
 
 -- Appends a batch of requests in one transaction: r_* one element per request, s_* one per (request, stream), e_* one per event, b_* one
 -- per (request, earlier request of this batch that it was decided on), all in the order of the requests; indices count from 1.
+-- r_twin is the previous request of this batch with the same command id, s_previous the previous element of s_* on the same stream, or 0.
 --
 -- Answers one 'head' row (the last position before this batch), then a row for each request that was not appended:
 --   'repeated'  its command id was accepted before: position, and result in `record`
@@ -54,9 +55,9 @@ create function lock_history() returns void language sql as 'select pg_advisory_
 -- and the events ('newer') of every stream in conflict, once, after the lowest version that a request expected there.
 -- Requests without a row were appended, at the positions that follow from the head and the order.
 create function append_v1(
-    r_command uuid[], r_hmac bytea[], r_result bytea[], r_events integer[],
+    r_command uuid[], r_hmac bytea[], r_result bytea[], r_events integer[], r_twin integer[],
     b_request integer[], b_basis integer[],
-    s_request integer[], s_stream text[], s_expected integer[], s_events integer[],
+    s_request integer[], s_stream text[], s_expected integer[], s_events integer[], s_previous integer[],
     e_request integer[], e_stream text[], e_version integer[], e_type text[], e_record bytea[], e_leaf bytea[]
 ) returns table (
     kind text, request integer, "position" bigint, stream text, version integer, type text, record bytea, leaf bytea
@@ -73,9 +74,7 @@ declare
     head bigint;
     clean boolean;              -- every request fits: the common case
     known integer[];            -- per request: what the table remembers of its command id (accepted: nothing)
-    twin integer[];             -- per request: the previous one in this batch with its command id, or 0
     holder integer[];           -- per request: the one in this batch that holds its command id so far, or 0
-    previous integer[];         -- per (request, stream): the previous one in this batch on that stream, or 0
     stands integer[];           -- per (request, stream): the stream's version in the table, then after that request
     verdicts integer[] := array_fill(0, array[cardinality(r_events)]);
     blamed integer[] := array_fill(0, array[cardinality(r_events)]);
@@ -91,37 +90,30 @@ begin
     -- Each statement from here on has a snapshot of its own, taken after the lock: it sees all that was committed before.
     select coalesce(max(position), -1) into head from events;
 
-    select bool_and(w.was = 0 and w.known = accepted), array_agg(w.was order by w.i), array_agg(w.known order by w.i)
-    into clean, twin, known
-    from (
-        select r.i,
-            case when r.id is null then 0 else coalesce(lag(r.i) over (partition by r.id order by r.i), 0) end::integer as was,
-            coalesce((
-                select case when c.request_hmac = r.hmac then repeated else reused end from commands c where c.command_id = r.id
-            ), accepted) as known
-        from unnest(r_command, r_hmac) with ordinality as r (id, hmac, i)
-    ) w;
-
-    select clean and coalesce(bool_and(w.expected = coalesce(w.ends, w.stands)), true),
-        array_agg(w.was order by w.i), array_agg(w.stands order by w.i)
-    into clean, previous, stands
-    from (
-        select c.*, case when c.was > 0 then 0 else coalesce((
-                select e.version from events e where e.stream = c.stream order by e.version desc limit 1
-            ), 0) end as stands
-        from (
-            select a.i, a.stream, a.expected, coalesce(lag(a.i) over chain, 0)::integer as was, lag(a.expected + a.events) over chain as ends
-            from unnest(s_stream, s_expected, s_events) with ordinality as a (stream, expected, events, i)
-            window chain as (partition by a.stream order by a.i)
-        ) c
-    ) w;
+    clean := 0 = all (r_twin)
+        and not exists (select from commands c where c.command_id = any (r_command))
+        and not exists (
+            select from unnest(s_stream, s_expected, s_previous) as a (stream, expected, previous)
+            where a.expected <> case
+                when a.previous > 0 then s_expected[a.previous] + s_events[a.previous]
+                else coalesce((select e.version from events e where e.stream = a.stream order by e.version desc limit 1), 0)
+            end
+        );
 
     if not clean then
+        select array_agg(coalesce((
+            select case when c.request_hmac = r.hmac then repeated else reused end from commands c where c.command_id = r.id
+        ), accepted) order by r.i)
+        into known from unnest(r_command, r_hmac) with ordinality as r (id, hmac, i);
+
+        select array_agg(coalesce((select e.version from events e where e.stream = a.stream order by e.version desc limit 1), 0) order by a.i)
+        into stands from unnest(s_stream) with ordinality as a (stream, i);
+
         holder := array_fill(0, array[cardinality(r_events)]);
         for r in 1 .. cardinality(r_events) loop
             verdict := known[r];
-            if twin[r] > 0 and holder[twin[r]] > 0 then
-                verdict := case when r_hmac[r] = r_hmac[holder[twin[r]]] then repeated else reused end;
+            if r_twin[r] > 0 and holder[r_twin[r]] > 0 then
+                verdict := case when r_hmac[r] = r_hmac[holder[r_twin[r]]] then repeated else reused end;
             end if;
             while b <= cardinality(b_request) and b_request[b] = r loop
                 if verdict = accepted and verdicts[b_basis[b]] <> accepted then
@@ -131,8 +123,8 @@ begin
             end loop;
             first := s;
             while s <= cardinality(s_request) and s_request[s] = r loop
-                if previous[s] > 0 then
-                    stands[s] := stands[previous[s]];
+                if s_previous[s] > 0 then
+                    stands[s] := stands[s_previous[s]];
                 end if;
                 if verdict = accepted and stands[s] <> s_expected[s] then
                     verdict := conflict;
@@ -145,7 +137,7 @@ begin
                     stands[k] := s_expected[k] + s_events[k];
                 end loop;
             end if;
-            holder[r] := case when verdict = accepted then r when twin[r] > 0 then holder[twin[r]] else 0 end;
+            holder[r] := case when verdict = accepted then r when r_twin[r] > 0 then holder[r_twin[r]] else 0 end;
             verdicts[r] := verdict;
         end loop;
     end if;

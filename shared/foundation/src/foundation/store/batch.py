@@ -1,6 +1,6 @@
 """One call of `append_v1`: requests into arrays, its answer back into outcomes (the SQL is in migrations/0001_history.sql)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import asyncpg
 from foundation.record import leaf_hash
 from foundation.store.port import Appended, AppendRequest, Conflict, KeyReused, NewEvent, Outcome, Recorded, Repeated
 
-APPEND = "select * from append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+APPEND = "select * from append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
 
 
 def check(request: AppendRequest) -> None:
@@ -57,12 +57,14 @@ class Batch:
             [command and command.request_hmac for command in commands],
             [command and command.result for command in commands],
             [sum([len(append.events) for append in request.streams]) for request in self.requests],
+            _previous([command and command.id for command in commands]),
             [number for number, _ in basis],
             [on for _, on in basis],
             [number for number, _ in appends],
             [append.stream for _, append in appends],
             [append.expected for _, append in appends],
             [len(append.events) for _, append in appends],
+            _previous([append.stream for _, append in appends]),
             [line.request for line in self.lines],
             [line.stream for line in self.lines],
             [line.version for line in self.lines],
@@ -92,6 +94,16 @@ class Batch:
             Recorded(position, line.stream, line.version, line.event.type, line.event.record, line.leaf)
             for position, line in enumerate(appended, head + 1)
         ]
+
+
+def _previous(keys: Sequence[Hashable]) -> list[int]:
+    """For each key where it stood before, counted from 1; 0 for its first time and for None."""
+    last: dict[Hashable, int] = {}
+    previous = []
+    for number, key in enumerate(keys, 1):
+        previous.append(0 if key is None else last.get(key, 0))
+        last[key] = number
+    return previous
 
 
 def recorded(rows: Iterable[asyncpg.Record]) -> list[Recorded]:
