@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,14 +14,8 @@ import asyncpg
 import pytest
 from foundation.migrations import FOUNDATION, migrate
 from node.embedded.broker import ApacheKafka, NoidaBroker, answers
+from node.embedded.ports import free_port
 from node.embedded.postgres import Postgres
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Container:

@@ -17,12 +17,11 @@ from typing import Any
 import psutil
 import pytest
 from node import status
+from node.embedded.ports import free_port
 from node.errors import UsageError
 from node.folder import DataFolder
 from node.lifecycle import check_ports
 from node.topology import SERVICES, Ports
-
-from conftest import free_port
 
 PATIENCE_SECONDS = 90
 

@@ -18,7 +18,8 @@ from foundation.broker.kafka import KafkaBroker
 from foundation.consumer import Consumer, Pace
 from foundation.relay import Relay
 from foundation.store.postgres import PostgresStore
-from node.embedded.broker import ApacheKafka, NoidaBroker, free_port
+from node.embedded.broker import ApacheKafka, NoidaBroker
+from node.embedded.ports import free_port
 
 from .following import CATALOGUE, Ledger, LocalSource, count_on, ledger, until
 

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
 from node import runtime, status
+from node.embedded.ports import is_taken
 from node.embedded.postgres import PostgresFailed
 from node.errors import NodeError, NotReady, UsageError
 from node.folder import DataFolder, NodeConfig
@@ -99,12 +99,8 @@ def stop(folder: DataFolder) -> list[str]:
 def check_ports(ports: Ports) -> None:
     """Raises UsageError where somebody else listens on a port of the node."""
     for name, port in ports.all().items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                raise UsageError(f"port {port} (for {name}) is in use by another program", "choose another --base-port") from None
+        if is_taken(port):
+            raise UsageError(f"port {port} (for {name}) is in use by another program", "choose another --base-port")
 
 
 def last_line(path: str) -> str:

@@ -11,9 +11,8 @@ import asyncpg
 import psutil
 import pytest
 from node.embedded import postgres
+from node.embedded.ports import free_port
 from node.embedded.postgres import Postgres, PostgresFailed, account
-
-from conftest import free_port
 
 
 @pytest.fixture

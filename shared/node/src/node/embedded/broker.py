@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from node.embedded.ports import free_port
+
 CONNECT_SECONDS = 2
 
 
@@ -162,10 +164,3 @@ def answers(port: int) -> bool:
             return len(connection.recv(8)) == 8
     except OSError:
         return False
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,7 +5,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from importlib.util import find_spec
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+
+from node.embedded.ports import is_taken
 
 USER = "tongxin-pg"
 """PostgreSQL refuses to run as root; then it runs as this system user."""
@@ -264,12 +265,8 @@ class Postgres:
     def _last_words(self) -> str:
         lines = (self.folder / "log").read_text(errors="replace").splitlines()
         words = next((line for line in reversed(lines) if "FATAL" in line or "PANIC" in line), "no reason given")
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", self.port))
-            except OSError:
-                return f"port {self.port} is in use"
+        if is_taken(self.port):
+            return f"port {self.port} is in use"
         return words[-300:]
 
     def prepare_folder(self) -> None:
