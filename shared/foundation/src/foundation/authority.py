@@ -1,12 +1,14 @@
 """Who may act for what: a view of units and grants, folded from `AuthorityChange`s of whichever history tells them (DESIGN 8).
 
 Generic: what a unit is, and which roles there are, is said by the contracts. A principal acts on its grant's unit and all below it *as the
-hierarchy stands on that day*; a dissolved unit resolves to its successor wherever it is named.
+hierarchy stands on that day*. A dissolved unit that is acted for resolves to its successor; a grant for a dissolved unit does not grow into
+one for its successor: it still counts for what was below the dissolved unit, until it ends.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 
 from contracts.kernel import AuthorityChange, Granted, Revoked, UnitEnded, UnitPlaced
 
@@ -85,6 +87,13 @@ def ended(grant: Grant, valid_until: date, position: int) -> Grant:
     return replace(grant, valid_until=min(valid_until, grant.valid_until or valid_until), position=position)
 
 
+class _Way(NamedTuple):
+    """The way from a unit to the top: who answers, and everybody passed, the dissolved ones too."""
+
+    path: tuple[str, ...]
+    passed: frozenset[str]
+
+
 class Authority:
     """Units and grants in memory, for answers without a query. Mutable: `learn` adds what changed."""
 
@@ -92,9 +101,9 @@ class Authority:
         self._standings: dict[str, dict[tuple[date, bool], Standing]] = {}
         self._grants: dict[str, Grant] = {}
         self._by_principal: dict[str, set[str]] = {}
-        self._paths: dict[str, tuple[str, ...]] = {}
+        self._ways: dict[str, _Way] = {}
         self._below: dict[str, tuple[str, ...]] = {}
-        self._paths_on: date | None = None
+        self._ways_on: date | None = None
         self.position = -1
         """The newest event among what is known."""
 
@@ -107,15 +116,15 @@ class Authority:
             self._grants[grant.id] = grant
             self._by_principal.setdefault(grant.principal, set()).add(grant.id)
             self.position = max(self.position, grant.position)
-        self._forget_paths()
+        self._forget_ways()
 
     def grants(self, principal: str, roles: Sequence[str], unit: str, on: date) -> list[Grant]:
         """The grants by which a principal may act in one of the roles for a unit on a day; none: it may not."""
         held = [grant for grant in self._held(principal, on) if grant.role in roles]
         if not held:
             return []
-        path = self.path(unit, on)
-        return sorted((grant for grant in held if self.resolve(grant.unit, on) in path), key=lambda grant: grant.id)
+        passed = self._way(unit, on).passed
+        return sorted((grant for grant in held if grant.unit in passed), key=lambda grant: grant.id)
 
     def roles(self, principal: str, on: date) -> list[Grant]:
         """Everything a principal holds on a day."""
@@ -128,14 +137,17 @@ class Authority:
 
     def path(self, unit: str, on: date) -> tuple[str, ...]:
         """The unit that answers for `unit` on a day, then all above it, up to the top. A unit nobody has heard of stands alone."""
-        if self._paths_on != on:
-            self._forget_paths()
-            self._paths_on = on
+        return self._way(unit, on).path
+
+    def _way(self, unit: str, on: date) -> "_Way":
+        if self._ways_on != on:
+            self._forget_ways()
+            self._ways_on = on
         if unit not in self._standings:
-            return (unit,)  # not remembered: callers may name what they like
-        known = self._paths.get(unit)
+            return _Way((unit,), frozenset((unit,)))  # not remembered: callers may name what they like
+        known = self._ways.get(unit)
         if known is None:
-            known = self._paths[unit] = self._walk(unit, on)
+            known = self._ways[unit] = self._walk(unit, on)
         return known
 
     def below(self, unit: str, on: date) -> tuple[str, ...]:
@@ -146,15 +158,15 @@ class Authority:
             known = self._below[top] = (top, *(other for other in self._standings if other != top and top in self.path(other, on)))
         return known
 
-    def _forget_paths(self) -> None:
-        self._paths.clear()
+    def _forget_ways(self) -> None:
+        self._ways.clear()
         self._below.clear()
 
     def resolve(self, unit: str, on: date) -> str:
         """The unit itself, or whichever succeeded it by that day."""
         return self.path(unit, on)[0]
 
-    def _walk(self, unit: str, on: date) -> tuple[str, ...]:
+    def _walk(self, unit: str, on: date) -> "_Way":
         path: list[str] = []
         seen: set[str] = set()
         current: str | None = unit
@@ -166,7 +178,7 @@ class Authority:
                 continue
             path.append(current)
             current = placed.parent if placed is not None else None
-        return tuple(path) or (unit,)
+        return _Way(tuple(path) or (unit,), frozenset(seen))
 
     def _standing(self, unit: str, on: date) -> tuple[Standing | None, Standing | None]:
         """The last word on a unit by a day, and its last placement: a unit that ended without a successor stays under its superior."""

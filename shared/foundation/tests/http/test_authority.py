@@ -31,8 +31,8 @@ changes = st.lists(
 )
 
 
-def naive_chain(history: list[AuthorityChange], unit: str, on: date) -> list[str]:
-    """Walk up by reading the whole history anew at every step."""
+def naive_chain(history: list[AuthorityChange], unit: str, on: date, *, dissolved: bool = False) -> list[str]:
+    """Walk up by reading the whole history anew at every step; with the dissolved units on the way, if asked for."""
     chain: list[str] = []
     seen: set[str] = set()
     while unit not in seen:
@@ -40,6 +40,8 @@ def naive_chain(history: list[AuthorityChange], unit: str, on: date) -> list[str
         about = [(i, c) for i, c in enumerate(history) if isinstance(c, UnitPlaced | UnitEnded) and c.unit == unit and c.since <= on]
         words = [change for _, change in sorted(about, key=lambda one: (one[1].since, one[0]))]
         if words and isinstance(words[-1], UnitEnded) and words[-1].successor is not None:
+            if dissolved:
+                chain.append(unit)
             unit = words[-1].successor
             continue
         chain.append(unit)
@@ -59,7 +61,7 @@ def naive(history: list[AuthorityChange], principal: str, role: str, unit: str, 
         elif isinstance(change, Revoked) and change.grant in held:
             grant, until = held[change.grant]
             held[change.grant] = (grant, change.valid_until if until is None else min(until, change.valid_until))
-    chain = naive_chain(history, unit, on) or [unit]
+    chain = naive_chain(history, unit, on, dissolved=True)
     return {
         name
         for name, (grant, until) in held.items()
@@ -67,7 +69,7 @@ def naive(history: list[AuthorityChange], principal: str, role: str, unit: str, 
         and grant.role == role
         and grant.valid_from <= on
         and (until is None or on < until)
-        and (naive_chain(history, grant.unit, on) or [grant.unit])[0] in chain
+        and grant.unit in chain
     }
 
 
@@ -167,4 +169,23 @@ async def test_naming_units_that_do_not_exist_fills_no_memory() -> None:
     await view.refresh()
     for number in range(1_000):
         view.path(f"made up {number}", DAYS[0])
-    assert len(view._authority._paths) == 0
+    assert len(view._authority._ways) == 0
+
+
+def test_staff_of_a_dissolved_unit_do_not_get_the_powers_of_its_successor() -> None:
+    """A village dissolved into its township: its clerk still sees to what was the village's, and to nothing of the township's."""
+    authority = learnt(
+        [
+            UnitPlaced("county", None, DAYS[0]),
+            UnitPlaced("township", "county", DAYS[0]),
+            UnitPlaced("village", "township", DAYS[0]),
+            UnitPlaced("group", "village", DAYS[0]),
+            UnitPlaced("other", "township", DAYS[0]),
+            Granted("g", "clerk", "village", "clerk", DAYS[0], None),
+            Granted("h", "boss", "township", "clerk", DAYS[0], None),
+            UnitEnded("village", "township", DAYS[2]),
+        ]
+    )
+    allowed = {unit for unit in ("county", "township", "village", "group", "other") if authority.grants("clerk", ["clerk"], unit, DAYS[3])}
+    assert allowed == {"village", "group"}
+    assert all(authority.grants("boss", ["clerk"], unit, DAYS[3]) for unit in ("township", "village", "group", "other"))
