@@ -177,8 +177,9 @@ async def test_an_interrupted_application_goes_on_and_counts_the_whole(
             patched.setattr(Rosters, "_apply_batch", killed)
             await client.post(f"/rosters/{view['roster']}/application")
             async with asyncio.timeout(60):
-                while batches < 3 or any("_guarded" in repr(task.get_coro()) for task in asyncio.all_tasks()):
-                    await asyncio.sleep(0.05)
+                while batches < 3:
+                    await client.get(f"/rosters/{view['roster']}")
+                await asyncio.gather(*(task for task in asyncio.all_tasks() if "_guarded" in repr(task.get_coro())), return_exceptions=True)
         assert (await client.get(f"/rosters/{view['roster']}")).json()["stage"] == "applying"
     async with whole.service() as (app, client):
         applied = await settled(client, view["roster"], "applied")

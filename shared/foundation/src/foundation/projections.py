@@ -8,7 +8,7 @@ Its physical tables are `<table>_<version>_<build>`; a view `<table>` shows the 
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -69,7 +69,7 @@ class Projection:
     """A read model of one source's history.
 
     Raise `version` whenever `tables`, `apply` or `events` change: the next start then rebuilds. `events` are the types it wants (None: all
-    that the catalogue knows); `opens` asks for sealed fields opened by the vault, which only tables in the vault may hold.
+    that the catalogue knows); `opens` names the sealed fields that it wants opened (True: all), which only tables in the vault may hold.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Projection:
     tables: tuple[Table, ...]
     apply: Apply
     home: Home = "service"
-    opens: bool = False
+    opens: bool | frozenset[str] = False
     events: frozenset[type[Event]] | None = None
 
     def __post_init__(self) -> None:
@@ -100,8 +100,8 @@ def physical(table: str, version: int, build: int) -> str:
 class Opener(Protocol):
     """Opens sealed fields; `foundation.vault.sealer.Sealer` is one."""
 
-    async def open(self, batch: Sequence[Happened]) -> Sequence[Happened]:
-        """The same events with their sealed fields opened, or ERASED."""
+    async def open(self, batch: Sequence[Happened], *, only: Collection[str] | None = None) -> Sequence[Happened]:
+        """The same events with their sealed fields (`only` those named) opened, or ERASED."""
         ...
 
 
@@ -178,8 +178,11 @@ class ProjectionGroup:
     async def _opened(self, events: Sequence[Happened]) -> Batch:
         if self._opener is None or not any(projection.opens for projection in self.projections):
             return Batch(events, ())
-        wanted = frozenset().union(*(self._wanted[projection.name] for projection in self.projections if projection.opens))
-        return Batch(events, await self._opener.open([happened for happened in events if type(happened.event) in wanted]))
+        opening = [projection for projection in self.projections if projection.opens]
+        wanted = frozenset().union(*(self._wanted[projection.name] for projection in opening))
+        fields = [projection.opens for projection in opening if isinstance(projection.opens, frozenset)]
+        only = frozenset().union(*fields) if len(fields) == len(opening) else None
+        return Batch(events, await self._opener.open([happened for happened in events if type(happened.event) in wanted], only=only))
 
     async def apply(self, connection: Connection, batch: Sequence[Happened]) -> None:
         """Write events into the live tables, inside the transaction that holds the group's cursor. Raises NotBuilt, Superseded."""

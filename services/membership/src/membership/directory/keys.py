@@ -2,7 +2,7 @@
 
 Every question is a range of keys. A key begins with a letter that says its kind:
 
-    n  a name from some character on     王伟明 → n王伟明, n伟明 (two characters or more, so that any two in a row are found)
+    n  a name from some character on     王伟明 → n王伟明, n伟明 (two characters or more, so any two in a row are found)
     p  pinyin, whole and without surname          pwangweiming, pweiming; words of Latin names: pmariagarcia, pgarcia
     i  initials                                   iwwm
     t  phone number, last digit first             t21436587931: whole, or its last four or more digits
@@ -22,6 +22,9 @@ QUESTION_CHARACTERS_MAX = 100
 _END = "\U0010ffff"
 """Sorts after everything that can follow a prefix."""
 
+_ACCENTED_END = "\u2000"
+"""Latin, Greek and Cyrillic letters with their accents stand before it."""
+
 _JOINERS = dict.fromkeys(map(ord, " ·•‧・･．.-‐'’`"))
 
 
@@ -35,9 +38,13 @@ class Lookup:
 
 
 def folded(text: str) -> str:
-    """A name or a question as it is compared. Variation selectors are how a character is drawn, not which one it is."""
+    """A name or a question as it is compared: also without accents and tone marks, and without variation selectors, which are how a
+    character is drawn and not which one it is."""
     text = unicodedata.normalize("NFKC", text).casefold().translate(_JOINERS)
-    return "".join(character for character in text if not unicodedata.combining(character)) if not text.isascii() else text
+    if text.isascii():
+        return text
+    bare = [unicodedata.normalize("NFD", character)[0] if character < _ACCENTED_END else character for character in text]
+    return "".join(character for character in bare if unicodedata.category(character) != "Mn")
 
 
 def keys_of(name: str, phone: str | None) -> list[str]:
@@ -53,7 +60,8 @@ def _name_keys(name: str) -> tuple[str, ...]:
     bare = folded(name)
     if bare.isascii():
         return tuple(_latin_keys(name))
-    keys = ["n" + bare[at:] for at in range(max(1, len(bare) - 1))]
+    # A seldom last character is asked for alone, because its name's others find too many.
+    keys = ["n" + bare[at:] for at in range(max(1, len(bare) - (not _is_seldom(bare[-1]))))]
     if "·" in name:
         # The parts of such a name are all its bearer's own: there is no surname to leave out, and each part is asked for alone.
         parts = [given_spellings(folded(part)) for part in name.split("·")]
@@ -68,6 +76,11 @@ def _name_keys(name: str) -> tuple[str, ...]:
     keys += ["p" + "".join(spelling) for spelling in whole]
     keys += ["i" + "".join(syllable[0] for syllable in spelling) for spelling in whole]
     return tuple(dict.fromkeys(key for key in keys if len(key) > 1))
+
+
+def _is_seldom(character: str) -> bool:
+    """Outside the 20,992 characters of Unicode's first block."""
+    return not "\u4e00" <= character <= "\u9fff"
 
 
 def _latin_keys(name: str) -> Iterator[str]:

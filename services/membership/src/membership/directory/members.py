@@ -242,7 +242,7 @@ PEOPLE = Projection(
     ),
     apply=_apply_people,
     home="vault",
-    opens=True,
+    opens=frozenset({"name", "phone"}),
     events=FOLLOWED,
 )
 """Names and phones, and the keys that lead to them."""

@@ -7,6 +7,7 @@ row. So nothing is done twice and the counts at the end are those of the whole, 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -16,14 +17,14 @@ import structlog
 from contracts import membership as events
 from contracts.kernel import Catalogue, Event, OrgCode
 from contracts.values import day_in_china
-from foundation.commands import Actor, CommandRef, Contended
+from foundation.commands import Accepted, Actor, CommandRef, Contended
 from foundation.decider import Refusal
 from foundation.history import all_happened
 from foundation.http.caller import Application
 from foundation.ids import command_id, random_id
 from foundation.store.port import EventStore, StoreUnavailable
 from foundation.store.writer import Overloaded
-from foundation.vault.port import KeyDestroyed, VaultUnavailable
+from foundation.vault.port import KeyDestroyed, KeyOf, VaultUnavailable
 
 from membership.members import commands as members
 from membership.members.joining import ADMISSION, TRANSFER
@@ -46,6 +47,11 @@ KEPT_DAYS = 30
 """How long the sealed file of a roster waits to be applied."""
 
 CATALOGUE = Catalogue.of(events)
+
+PERSONAL = "membership"
+"""The purpose under which members' events are sealed (contracts.membership)."""
+
+Told = members.Admit | members.Transfer | members.Correct
 
 log = structlog.get_logger()
 
@@ -145,9 +151,6 @@ class Rosters:
         except (StoreUnavailable, VaultUnavailable, OSError) as error:
             log.warning("roster interrupted; the next start goes on", roster=roster, error=type(error).__name__)
         except Exception as error:
-            import traceback
-
-            traceback.print_exc(file=open("/tmp/tb.txt", "a"))
             # Its text may hold what it worked on, so only the class is told (DESIGN 3).
             log.error("roster failed", roster=roster, error=type(error).__name__)
             await self.works.stage(roster, "failed", rule="failed")
@@ -250,14 +253,9 @@ class Rosters:
         counts, refused = Counter[str](), []
         rows = [row for row in batch if isinstance(row, Person)]
         people = await self._means.app.vault.persons([row.document for row in rows])
-        before = await self._known(people, sheet)
+        before, _ = await asyncio.gather(self._known(people, sheet), self._make_keys(people))
         meanings = [_meaning(row, person, before.get(person, NOBODY), sheet) for row, person in zip(rows, people, strict=True)]
-        outcomes = await asyncio.gather(
-            *(
-                self._do(meaning, row, before.get(person, NOBODY), sheet, by)
-                for meaning, row, person in zip(meanings, rows, people, strict=True)
-            )
-        )
+        outcomes = await self._carry_out(rows, meanings, sheet, by)
         for row, person, meaning, rule in zip(rows, people, meanings, outcomes, strict=True):
             counts["refused" if rule else meaning.kind] += 1
             if rule:
@@ -267,37 +265,52 @@ class Rosters:
             await self.works.found(sheet.roster, refused)
         return counts
 
-    async def _do(self, meaning: Step, row: Person, before: Known, sheet: Sheet, by: Actor) -> str | None:
-        """Carry a step out; the rule that refused it, if one did."""
-        if meaning.rule is not None:
-            return meaning.rule
-        for command in meaning.commands:
-            rule = await self._persist(command, row.row, sheet, by)
-            if rule is not None:
-                return rule
-        return None
+    async def _make_keys(self, people: Sequence[str]) -> None:
+        # All at once and ahead, so that every command finds its key in memory and is decided once.
+        with suppress(KeyDestroyed):  # somebody was erased: each command makes its own key, and is refused alone
+            await self._means.app.vault.keys_for([KeyOf((person,), PERSONAL) for person in people])
 
-    async def _persist(self, command: members.Admit | members.Transfer | members.Correct, row: int, sheet: Sheet, by: Actor) -> str | None:
+    async def _carry_out(self, rows: Sequence[Person], steps: Sequence[Step], sheet: Sheet, by: Actor) -> list[str | None]:
+        """Have every step's commands handled, all first ones together, then all second ones; for each row the rule that refused it."""
+        rules = [each.rule for each in steps]
+        for turn in range(max((len(each.commands) for each in steps), default=0)):
+            at = [place for place, each in enumerate(steps) if turn < len(each.commands) and rules[place] is None]
+            asked = [(steps[place].commands[turn], rows[place].row) for place in at]
+            answers = await asyncio.gather(*(self._send(command, row, sheet, by) for command, row in asked), return_exceptions=True)
+            for place, (command, row), answer in zip(at, asked, answers, strict=True):
+                if isinstance(answer, BaseException):
+                    rules[place] = await self._insist(answer, command, row, sheet, by)
+        return rules
+
+    def _send(self, command: Told, row: int, sheet: Sheet, by: Actor) -> "asyncio.Future[Accepted]":
         handler, key = self._means.app.handler, _ref(sheet.roster, str(row), type(command).__name__)
+        match command:
+            case members.Admit():
+                return handler.handle_joint(ADMISSION, command, by=by, key=key)
+            case members.Transfer():
+                return handler.handle_joint(TRANSFER, command, by=by, key=key)
+            case members.Correct():
+                return handler.handle(MEMBER, command.member, command, by=by, key=key)
+
+    async def _insist(self, error: BaseException, command: Told, row: int, sheet: Sheet, by: Actor) -> str | None:
+        """The rule behind a failure; what only failed for the moment is tried again, with growing waits."""
         for attempt in range(ATTEMPTS_MAX):
+            match error:
+                case Refusal():
+                    return error.TYPE
+                case KeyDestroyed():
+                    return "person-erased"
+                case Overloaded() | Contended() | VaultUnavailable() | StoreUnavailable():
+                    await asyncio.sleep(min(5.0, 0.05 * 2**attempt))
+                case _:
+                    raise error
             try:
-                match command:
-                    case members.Admit():
-                        await handler.handle_joint(ADMISSION, command, by=by, key=key)
-                    case members.Transfer():
-                        await handler.handle_joint(TRANSFER, command, by=by, key=key)
-                    case members.Correct():
-                        await handler.handle(MEMBER, command.member, command, by=by, key=key)
+                await self._send(command, row, sheet, by)
+            except Exception as again:
+                error = again
+            else:
                 return None
-            except Refusal as refusal:
-                return refusal.TYPE
-            except KeyDestroyed:
-                return "person-erased"
-            except (Overloaded, Contended, VaultUnavailable, StoreUnavailable):
-                if attempt == ATTEMPTS_MAX - 1:
-                    raise
-                await asyncio.sleep(min(5.0, 0.05 * 2**attempt))
-        return None
+        raise error
 
     async def _leavers(self, sheet: Sheet, by: Actor) -> Counter[str]:
         """Those whom the dry run of a complete roster showed as gone, as long as they are still members there."""
