@@ -35,7 +35,8 @@ from foundation.http.waiting import WAIT_SECONDS_MAX, Reached
 from foundation.ids import random_id
 from foundation.life import Life, patiently
 from foundation.migrations import FOUNDATION, migrate
-from foundation.parked import Queue
+from foundation.operations import Operations
+from foundation.parked import Parked, Queue
 from foundation.projection_runner import ProjectionRunner
 from foundation.projections import ProjectionGroup, groups
 from foundation.reactions import Reactions
@@ -126,6 +127,7 @@ class Running:
         self.runners: list[ProjectionRunner] = []
         self.consumers: list[Consumer] = []
         self.reactions: dict[str, Reactions] = {}
+        self.operations = Operations()
 
     def _broker(self) -> Broker:
         broker: Broker = KafkaBroker(
@@ -181,6 +183,7 @@ class Running:
         """Read models: of the own history from the store; of others' they are built and then followed, in a task of their own."""
         pools = {"service": self.pool, "vault": self.search}
         for group in groups(self.name, self.declared.projections, self.declared.catalogue, opener=self.sealer):
+            self.operations.add_group(group, self.store if group.source == self.name else self.reader(group.source), pools[group.home])
             if group.source == self.name:
                 runner = ProjectionRunner(group, self.store, pools[group.home])
                 await patiently("projections", runner.start)
@@ -200,7 +203,9 @@ class Running:
         for source in self.declared.follows:
             if reactions := self.declared.reactions_to(source):
                 consumer = f"{self.name}-reactions"
-                self.reactions[source] = effect = Reactions(reactions, self._issue, Queue(consumer, source, self.clock))
+                queue = Queue(consumer, source, self.clock)
+                self.reactions[source] = effect = Reactions(reactions, self._issue, queue)
+                self.operations.add_parked(source, Parked(queue, self.pool, self.reader(source), self.declared.catalogue, effect.work))
                 self._consume(consumer, source, effect, effect.events)
 
     def relay_to_others(self) -> None:
@@ -228,6 +233,7 @@ class Running:
             request_secret=self.secret,
             reached=self._reached(),
             traces=self.traces,
+            operations=self.operations,
         )
         prepare = self.declared.prepare
         if prepare is not None:

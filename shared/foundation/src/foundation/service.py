@@ -21,6 +21,7 @@ from foundation.http.following import router as following
 from foundation.http.health import Check
 from foundation.http.health import router as health
 from foundation.http.history import history_router
+from foundation.http.operating import router as operating
 from foundation.http.routing import Router
 from foundation.http.stack import build
 from foundation.projections import Projection
@@ -142,7 +143,13 @@ class Service:
         self.http = build(
             name,
             VERSION,
-            [*routers, history_router(self._history, services_and_auditors), following, health(name, self._checks, self.metrics)],
+            [
+                *routers,
+                history_router(self._history, services_and_auditors),
+                following,
+                operating,
+                health(name, self._checks, self.metrics),
+            ],
             lifespan=self._lifespan,
             metrics=self.metrics,
             traces=self.traces,

@@ -1,7 +1,7 @@
 """What a route gets: who is calling and what they may do (`Caller`), and the service it is a route of (`App`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from foundation.http.pagination import Cursors
 from foundation.http.problems import Unavailable
 from foundation.http.tokens import SERVICE_PREFIX
 from foundation.http.waiting import Reached, wait_for
+from foundation.operations import Operations
 from foundation.store.port import Reader
 from foundation.telemetry import Traces
 from foundation.vault.port import Vault
@@ -86,6 +87,7 @@ class Application:
     request_secret: bytes
     reached: Mapping[str, Reached]
     traces: Traces
+    operations: Operations = field(default_factory=Operations)
 
     async def handle(
         self, decider: Decider[S, C], id: str, command: C, *, by: "Calling", expected: int | None = None, org: str | None = None

@@ -1,0 +1,75 @@
+"""Routes for the node's operator (`tongxin projections`, `tongxin parked`): whoever holds the node's own key."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from foundation.http.caller import App, Caller
+from foundation.http.routing import Body, Router
+
+router = Router(tags=["operation"])
+
+OPERATOR = "node"
+"""The service name under which the node itself calls."""
+
+
+class RebuiltView(Body):
+    """A group of read models that was made anew from its source's history."""
+
+    projections: list[str]
+    position: int = Field(description="The last position it holds; -1 where the history is empty.")
+    events: int
+    seconds: float
+
+
+class ParkedView(Body):
+    """A stream whose reactions fail, and how many of its events wait."""
+
+    source: str
+    key: str
+    error: str = Field(description="The class of the failure.")
+    parked_at: datetime
+    events: int
+    first_position: int
+
+
+class ReplayBody(Body):
+    source: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ReplayedView(Body):
+    done: int
+    left: int
+    error: str | None = Field(description="What stopped it; null where nothing waits any more.")
+
+
+@router.post("/operation/rebuild")
+async def rebuild(caller: Caller, app: App) -> list[RebuiltView]:
+    """Make every read model anew from the history, beside the live one, and switch. Readers see no gap."""
+    caller.require_service(OPERATOR)
+    return [
+        RebuiltView(projections=list(done.projections), position=done.position, events=done.events, seconds=done.seconds)
+        for done in await app.operations.rebuild()
+    ]
+
+
+@router.get("/operation/parked")
+async def parked(caller: Caller, app: App) -> list[ParkedView]:
+    """What is parked here."""
+    caller.require_service(OPERATOR)
+    return [
+        ParkedView(
+            source=source, key=one.key, error=one.error, parked_at=one.parked_at, events=one.events, first_position=one.first_position
+        )
+        for source, one in await app.operations.parked()
+    ]
+
+
+@router.post("/operation/replay")
+async def replay(body: ReplayBody, caller: Caller, app: App) -> ReplayedView:
+    """Try a parked stream again, in order, until it is free or fails again."""
+    caller.require_service(OPERATOR)
+    done = await app.operations.replay(body.source, body.key)
+    return ReplayedView(done=done.done, left=done.left, error=done.error)

@@ -1,0 +1,42 @@
+"""What an operator asks of a running service: rebuild its read models, look at what is parked, try it again (DESIGN 5, 6)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from foundation.parked import Parked, ParkedKey, Replayed
+from foundation.projections import ProjectionGroup
+from foundation.rebuild import Rebuilt, rebuild
+from foundation.store.port import Reader
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+
+class Operations:
+    """Filled while a service starts: its projection groups, and what its reactions have parked, by source."""
+
+    def __init__(self) -> None:
+        self._groups: list[tuple[ProjectionGroup, Reader, Pool]] = []
+        self._parked: dict[str, Parked] = {}
+
+    def add_group(self, group: ProjectionGroup, reader: Reader, pool: "Pool") -> None:
+        """A group that can be rebuilt from a history."""
+        self._groups.append((group, reader, pool))
+
+    def add_parked(self, source: str, parked: Parked) -> None:
+        """A queue that can be replayed."""
+        self._parked[source] = parked
+
+    async def rebuild(self) -> Sequence[Rebuilt]:
+        """Every read model anew beside the live one, then switched. Raises what reading and applying raise."""
+        return [await rebuild(group, reader, pool) for group, reader, pool in self._groups]
+
+    async def parked(self) -> Sequence[tuple[str, ParkedKey]]:
+        """Every parked stream with the service whose events it is of, longest parked first."""
+        return [(source, key) for source, parked in sorted(self._parked.items()) for key in await parked.list()]
+
+    async def replay(self, source: str, key: str) -> Replayed:
+        """Work a parked stream's events off; nothing where it is not parked. Raises what passes by itself."""
+        return await self._parked[source].replay(key) if source in self._parked else Replayed(0, 0, None)
