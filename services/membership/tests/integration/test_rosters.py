@@ -57,6 +57,18 @@ async def find(client: httpx.AsyncClient, question: str, org: str = CITY, **more
     return items
 
 
+async def pages(client: httpx.AsyncClient, question: str, limit: int) -> list[str]:
+    """Everybody whom a question finds in the city, page by page."""
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = (await client.post("/directory/searches", json={"q": question, "org": CITY, "limit": limit, "cursor": cursor})).json()
+        found += [one["person"] for one in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            return found
+
+
 async def caught_up(app: Application, client: httpx.AsyncClient) -> None:
     """The directory shows everything that has happened."""
     async with asyncio.timeout(30):
@@ -92,9 +104,15 @@ async def test_dry_run_then_application_until_everybody_is_found(whole: Node) ->
         [found] = await find(client, good[0][5])
         assert found["name"] == good[0][1]
         assert "*" in (found["phone"] or "*")
+        for question in ("王", "w", "li", "wang", "王w", good[0][1]):
+            everybody = await find(client, question, UNION, limit=200)
+            assert await find(client, question, OTHER_UNION) == [], "another union's members are not shown"
+            paged = await pages(client, question, limit=7)
+            assert paged[:200] == [one["person"] for one in everybody], question
+            assert len(set(paged)) == len(paged), question
         listed = (await client.get(f"/directory?org={UNION}&limit=200")).json()
         assert len(listed["items"]) == 200
-        assert listed["next"]
+        assert len((await client.get(f"/directory?org={UNION}&limit=200&cursor={listed['next']}")).json()["items"]) == 200
 
 
 async def test_the_same_file_twice_leads_to_no_new_event(whole: Node) -> None:
