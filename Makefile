@@ -21,13 +21,16 @@ down: $(VENV)/.runtime  ## stop it; nothing is lost
 	@$(BIN)/tongxin down $(NODE)
 
 test: $(VENV)/.dev  ## every test that needs no Java [BACKEND=docker: PostgreSQL and Kafka from testcontainers] [ARGS=…]
-	@TONGXIN_TEST_BACKEND=$(or $(BACKEND),embedded) $(BIN)/pytest -m "not kafka" $(ARGS)
+	@TONGXIN_TEST_BACKEND=$(or $(BACKEND),embedded) $(BIN)/pytest $(ARGS)
 
-test-kafka: $(VENV)/.dev  ## the Kafka suite against Apache Kafka (Java 17 and Maven)
+# What speaks to a broker. `make test` runs it on the embedded one.
+KAFKA_SUITE := $(addprefix shared/foundation/tests/,contract/test_broker.py integration/test_broker_loss.py)
+
+test-kafka: $(VENV)/.dev  ## the broker suites again, against Apache Kafka (Java 17 and Maven)
 	@if ! command -v mvn >/dev/null || ! java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])'; then \
 	  echo "test-kafka: not run, it needs Java 17 or newer and Maven"; exit 0; fi; \
 	mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies; \
-	TONGXIN_TEST_BROKER=apache $(BIN)/pytest -m kafka $(ARGS)
+	TONGXIN_TEST_BROKER=apache $(BIN)/pytest $(KAFKA_SUITE) $(ARGS)
 
 check: $(VENV)/.dev check-locks  ## style, types, architecture, locks
 	$(BIN)/ruff check .

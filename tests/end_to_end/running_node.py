@@ -13,9 +13,11 @@ import asyncpg
 import httpx
 import membership.main
 from foundation.broker.memory import MemoryBroker
+from foundation.broker.port import Broker
 from foundation.clock import SystemClock
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.running import Parts
+from foundation.service import Service
 from foundation.settings import Settings
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
@@ -36,6 +38,8 @@ class RunningNode:
     keeper: Keeper
     vault_dsn: str
     databases: dict[str, str]
+    services: dict[str, Service]
+    key: SigningKey
 
     async def get(self, url: str, *, by: str = BOSS, **params: Any) -> httpx.Response:
         """Ask a service: `membership/organisations/tree`."""
@@ -70,30 +74,38 @@ async def until(what: Callable[[], Awaitable[bool]], seconds_max: float = 20) ->
 
 
 @asynccontextmanager
-async def running_node(postgres: Postgres, folder: Path) -> AsyncIterator[RunningNode]:
-    """A node of its own for one test; its databases go with it."""
+async def running_node(
+    postgres: Postgres, folder: Path, *, vault: Postgres | None = None, broker: Broker | None = None
+) -> AsyncIterator[RunningNode]:
+    """A node of its own for one test; its databases go with it. `vault`: an instance of its own for the vault, as nodes have."""
     suffix = secrets.token_hex(4)
-    names = {name: f"e2e_{name}_{suffix}" for name in ("membership", "assistance", "vault")}
-    admin = await asyncpg.connect(postgres.dsn())
+    servers = {"membership": postgres, "assistance": postgres, "vault": vault or postgres}
+    names = {name: f"e2e_{name}_{suffix}" for name in servers}
+    for name, server in servers.items():
+        await _execute(server, f'create database "{names[name]}"')
+    databases = {name: server.dsn(names[name]) for name, server in servers.items()}
+    async with _started(databases, suffix, folder, broker or MemoryBroker()) as node:
+        yield node
+    for name, server in servers.items():
+        await _execute(server, f'drop database "{names[name]}" with (force)')
+    for name in ("membership", "assistance"):
+        await _execute(servers["vault"], f'drop role "{name}_{suffix}"')
+
+
+async def _execute(server: Postgres, statement: str) -> None:
+    admin = await asyncpg.connect(server.dsn())
     try:
-        for database in names.values():
-            await admin.execute(f'create database "{database}"')
-        async with _started({name: postgres.dsn(database) for name, database in names.items()}, suffix, folder) as node:
-            yield node
-        for database in names.values():
-            await admin.execute(f'drop database "{database}" with (force)')
-        for name in ("membership", "assistance"):
-            await admin.execute(f'drop role "{name}_{suffix}"')
+        await admin.execute(statement)
     finally:
         await admin.close()
 
 
 @asynccontextmanager
-async def _started(databases: dict[str, str], suffix: str, folder: Path) -> AsyncIterator[RunningNode]:
+async def _started(databases: dict[str, str], suffix: str, folder: Path, broker: Broker) -> AsyncIterator[RunningNode]:
     MasterKey.create(folder / "master.key")
     keeper = Keeper(databases["vault"], MasterKey.from_file(folder / "master.key"))
     await keeper.prepare()
-    broker = MemoryBroker()
+    services: dict[str, Service] = {}
     mounts: dict[str, httpx.ASGITransport] = {}
 
     async def route(request: httpx.Request) -> httpx.Response:
@@ -124,10 +136,10 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path) -> Asyn
             parts = Parts(broker=broker, client=client)
             service = main.create_app(settings, parts=parts)  # type: ignore[attr-defined]
             await stack.enter_async_context(service.http.router.lifespan_context(service.http))
-            mounts[name] = httpx.ASGITransport(service)
+            services[name], mounts[name] = service, httpx.ASGITransport(service)
         key = SigningKey.at(folder / "node.pem")
         issuer = NodeIssuer(key, issuer=settings.node_issuer, audience="tongxin", clock=SystemClock())
-        node = RunningNode(client, issuer, keeper, databases["vault"], databases)
+        node = RunningNode(client, issuer, keeper, databases["vault"], databases, services, key)
         answer = await node.post("membership/appointments/first", {"principal": BOSS}, by="service:node")
         assert answer.status_code == 201, answer.text
         yield node
