@@ -11,15 +11,19 @@ from zoneinfo import ZoneInfo
 
 import httpx
 from foundation.clock import SystemClock
+from foundation.http.operating import OPERATOR
 from foundation.http.tokens import SERVICE_PREFIX, NodeIssuer, SigningKey
 from foundation.ids import command_id, random_id
 
 from node.databases import Secrets
 from node.errors import NotReady, NotRunning, Refused
 from node.folder import DataFolder
-from node.topology import ServiceSpec, service
+from node.topology import SERVICES, ServiceSpec, service
 
 ADMIN = "org-admin"
+NODE = SERVICE_PREFIX + OPERATOR
+"""The principal of the node itself."""
+
 AUDIENCE = "tongxin"
 TOKEN_SECONDS = 8 * 3600
 """A development token holds for a working day."""
@@ -59,12 +63,30 @@ class Access:
     def administrator(self) -> str:
         """The principal of the node's first administrator, appointed at the first call by the node itself (actor `service:node`)."""
         principal = self._identity(ADMIN, self._config.organisation)
-        with self.caller("membership", self._mint(SERVICE_PREFIX + "node")) as caller:
+        with self.caller("membership", self._mint(NODE)) as caller:
             key = str(command_id("first appointment", principal))
             done = caller.post("/appointments/first", json={"principal": principal}, key=key)
         with self.caller("membership", self._mint(principal)) as caller:
             caller.get(f"/staff/{principal}/appointments", params={"at_least": done.headers["position"]})
         return principal
+
+    def rebuild(self, name: str) -> list[dict[str, Any]]:
+        """Have a service rebuild its read models; as long as that takes."""
+        with self.caller(name, self._mint(NODE)) as caller:
+            return list(caller.post("/operation/rebuild", timeout=None).json())
+
+    def parked(self) -> list[dict[str, Any]]:
+        """What is parked in every service."""
+        found: list[dict[str, Any]] = []
+        for spec in SERVICES:
+            with self.caller(spec.name, self._mint(NODE)) as caller:
+                found += [{"service": spec.name, **one} for one in caller.get("/operation/parked").json()]
+        return found
+
+    def replay(self, name: str, source: str, key: str) -> dict[str, Any]:
+        """Have a service try a parked stream again."""
+        with self.caller(name, self._mint(NODE)) as caller:
+            return dict(caller.post("/operation/replay", json={"source": source, "key": key}, timeout=None).json())
 
     @contextmanager
     def caller(self, name: str, token: str | None = None) -> Iterator["Caller"]:

@@ -32,6 +32,10 @@ app = typer.Typer(
 )
 imports = typer.Typer(no_args_is_help=True, help="Take files in.")
 samples = typer.Typer(no_args_is_help=True, help="Write sample data.")
+projections = typer.Typer(no_args_is_help=True, help="Read models.")
+parked = typer.Typer(no_args_is_help=True, help="Streams whose reactions fail.")
+app.add_typer(projections, name="projections")
+app.add_typer(parked, name="parked")
 app.add_typer(imports, name="import")
 app.add_typer(samples, name="sample")
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
@@ -182,6 +186,48 @@ def sample_roster(
         raise UsageError(str(error)) from error
     planted = ", ".join(f"{count} {kind}" for kind, count in sorted(written.planted.items())) or "none"
     out.print(f"{target}: {written.rows:,} rows; planted errors: {planted}")
+
+
+@command(projections, "rebuild")
+def rebuild_projections(service: Annotated[str, typer.Argument(help="Whose.")], data_dir: DataDir = None) -> None:
+    """Make a service's read models anew from the histories, beside the live ones, and switch; readers see no gap."""
+    with err.status("rebuilding"):
+        done = Access(opened(data_dir)).rebuild(service)
+    for one in done:
+        out.print(f"{', '.join(one['projections'])}: {one['events']:,} events in {one['seconds']:.1f} s, up to position {one['position']}")
+
+
+@command(parked, "list")
+def list_parked(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """What is parked in any service, and why."""
+    found = Access(opened(data_dir)).parked()
+    if as_json:
+        out.print_json(data=found)
+    elif not found:
+        out.print("nothing is parked")
+    else:
+        table = Table("service", "source", "stream", "events", "first position", "failure", "since", box=None, pad_edge=False)
+        for one in found:
+            table.add_row(*(str(one[name]) for name in ("service", "source", "key", "events", "first_position", "error", "parked_at")))
+        out.print(table)
+
+
+@command(parked, "replay")
+def replay_parked(
+    stream: Annotated[str | None, typer.Argument(help="One stream, as `parked list` names it; without it, all.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Try parked streams again, in order. Exit code 5 where one fails again."""
+    access = Access(opened(data_dir))
+    failed = False
+    for one in access.parked():
+        if stream in (None, one["key"]):
+            done = access.replay(one["service"], one["source"], one["key"])
+            failed = failed or done["error"] is not None
+            end = "free" if done["error"] is None else f"{done['left']} still wait: {done['error']}"
+            out.print(f"{one['service']} {one['key']}: {done['done']} done, {end}", markup=False)
+    if failed:
+        raise typer.Exit(5)
 
 
 @command(app, "backup")
