@@ -223,7 +223,7 @@ async def test_the_writers_server_process_killed_again_and_again(
                 await asyncio.sleep(chance.uniform(0.005, 0.06))
                 kills += await admin.fetchval(
                     "select count(pg_terminate_backend(pid)) from pg_stat_activity"
-                    " where datname = current_database() and query like '%append_v1%' and pid <> pg_backend_pid()"
+                    " where datname = current_database() and query like '%append_%v1%' and pid <> pg_backend_pid()"
                 )
 
         async def call(caller: int) -> list[str]:

@@ -179,3 +179,36 @@ begin
         join events e on e.stream = a.stream and e.version > a.expected
     order by e.position;
 end $$;
+
+-- The same for one request on one stream that fits, which is what a lone caller sends; it costs half. Answers the position reached, or
+-- null where anything stands against it: then nothing was written, and append_v1 says why.
+create function append_one_v1(
+    command uuid, hmac bytea, result bytea, stream text, expected integer, types text[], records bytea[], leaves bytea[]
+) returns bigint language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
+as $$
+#variable_conflict use_variable
+declare
+    head bigint;
+    fits boolean;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'append_one_v1 needs read committed: an older snapshot does not see what the lock waited for';
+    end if;
+    perform lock_history();
+    select coalesce((select e.position from events e order by e.position desc limit 1), -1),
+        not exists (select from commands c where c.command_id = command)
+            and expected = coalesce((select e.version from events e where e.stream = append_one_v1.stream order by e.version desc limit 1), 0)
+    into head, fits;
+    if not fits then
+        return null;
+    end if;
+    insert into events (position, recorded_at, version, stream, type, leaf, record)
+    select head + e.i, clock_timestamp(), expected + e.i, stream, e.type, e.leaf, e.record
+    from unnest(types, leaves, records) with ordinality as e (type, leaf, record, i);
+    head := head + cardinality(types);
+    if command is not null then
+        insert into commands (command_id, request_hmac, result, position) values (command, hmac, result, head);
+    end if;
+    return head;
+end $$;

@@ -10,6 +10,7 @@ from foundation.record import leaf_hash
 from foundation.store.port import Appended, AppendRequest, Conflict, KeyReused, NewEvent, Outcome, Recorded, Repeated
 
 APPEND = "select * from append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+APPEND_ONE = "select append_one_v1($1, $2, $3, $4, $5, $6, $7, $8)"
 
 
 def check(request: AppendRequest) -> None:
@@ -68,6 +69,21 @@ class Batch:
             [line.request for line in self.lines],
             [line.stream for line in self.lines],
             [line.version for line in self.lines],
+            [line.event.type for line in self.lines],
+            [line.event.record for line in self.lines],
+            [line.leaf for line in self.lines],
+        )
+
+    def alone(self) -> tuple[Any, ...] | None:
+        """The arguments of append_one_v1, where the batch is one request on one stream."""
+        if len(self.requests) != 1 or len(self.requests[0].streams) != 1:
+            return None
+        [request] = self.requests
+        [append] = request.streams
+        command = request.command
+        return (
+            *((None, None, None) if command is None else (command.id, command.request_hmac, command.result)),
+            *(append.stream, append.expected),
             [line.event.type for line in self.lines],
             [line.event.record for line in self.lines],
             [line.leaf for line in self.lines],

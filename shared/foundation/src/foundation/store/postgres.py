@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from foundation.store.batch import APPEND, Batch, check, recorded
+from foundation.store.batch import APPEND, APPEND_ONE, Batch, check, recorded
 from foundation.store.feed import POLL_SECONDS, Feed
 from foundation.store.heads import read_head
 from foundation.store.port import (
@@ -157,7 +157,7 @@ class PostgresStore:
                     if sent:
                         return await self._append_again(writer, batch)
                     sent = True
-                    answer = await writer.fetch(APPEND, *batch.arguments(), timeout=self._patience_seconds)
+                    outcomes, head = await self._send(writer, batch)
                     break
             except StoreFull:
                 raise
@@ -170,12 +170,21 @@ class PostgresStore:
             except asyncio.CancelledError:
                 await self._drop_writer()
                 raise
-        outcomes = batch.outcomes(answer)
         if self._feed.followed:
-            self._feed.push(batch.recorded(outcomes, answer[0]["position"]))
+            self._feed.push(batch.recorded(outcomes, head))
         if batch.lines:
             self._signal.send()
         return outcomes
+
+    async def _send(self, writer: "Connection", batch: Batch) -> tuple[list[Outcome], int]:
+        """One transaction: the outcomes, and the last position before them."""
+        alone = batch.alone()
+        if alone is not None:
+            reached = await writer.fetchval(APPEND_ONE, *alone, timeout=self._patience_seconds)
+            if reached is not None:
+                return [Appended(reached)], reached - len(batch.lines)
+        answer = await writer.fetch(APPEND, *batch.arguments(), timeout=self._patience_seconds)
+        return batch.outcomes(answer), answer[0]["position"]
 
     async def _append_again(self, writer: "Connection", batch: Batch) -> list[Outcome]:
         """After a connection was lost with the batch under way: what stands already is found by its bytes, the rest is sent again.
@@ -198,9 +207,8 @@ class PostgresStore:
         missing = [request for request in batch.requests if request not in standing]
         if not missing:
             return [standing[request] for request in batch.requests]
-        rest = Batch(missing)
-        answer = await writer.fetch(APPEND, *rest.arguments(), timeout=self._patience_seconds)
-        appended = dict(zip(missing, rest.outcomes(answer), strict=True))
+        outcomes, _ = await self._send(writer, Batch(missing))
+        appended = dict(zip(missing, outcomes, strict=True))
         self._feed.hint()
         self._signal.send()
         return [standing.get(request) or appended[request] for request in batch.requests]

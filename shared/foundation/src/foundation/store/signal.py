@@ -1,4 +1,4 @@
-"""One NOTIFY a batch tells other processes that the history grew; losing one costs them a poll, nothing else."""
+"""NOTIFY tells other processes that the history grew; losing one costs them a poll, nothing else."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,6 +16,8 @@ log = structlog.get_logger()
 CHANNEL = "history"
 RECONNECT_SECONDS = 1.0
 NOTIFY_SECONDS = 10.0
+PAUSE_SECONDS = 0.02
+"""At the least between two signals; a batch in between is told of after it. A signal costs as much as a small append."""
 
 
 def is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
@@ -34,7 +36,7 @@ def discard(connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
 
 class Signal:
     """Listens on one kept connection and sends on it, after the commit and apart from it: NOTIFY takes a lock that spans databases, which
-    must not be held through the fsync of an append. Signals that are due while one is under way become one."""
+    must not be held through the fsync of an append. Signals that are due together become one."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", heard: Callable[[], None]) -> None:
         self._pool, self._heard = pool, heard
@@ -88,3 +90,4 @@ class Signal:
             await self._due.wait()
             self._due.clear()
             await connection.execute(f"notify {CHANNEL}", timeout=NOTIFY_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
