@@ -1,7 +1,7 @@
 """How characters are read: toneless pinyin, `u` for ü, every reading of a surname and the usual ones elsewhere.
 
 Readings come from pypinyin's table of single characters (41,900, of which 15,100 beyond the BMP), each looked up once. Asking pypinyin
-for a whole name costs fifty times as much and chooses one reading by the phrase, where a search needs all of them.
+for a whole name costs far more and chooses one reading by the phrase, where a search needs all of them.
 """
 
 import tomllib
