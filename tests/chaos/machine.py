@@ -1,0 +1,194 @@
+"""The processes of a node, to be killed: two PostgreSQL and a broker for the whole run, and one scenario's services on them.
+
+Nothing here is the product's supervisor (tests/end_to_end tests that): what dies is started again at once, so that it can die again.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+import psutil
+from foundation.broker.kafka import KafkaBroker
+from node import databases, processes
+from node.embedded.broker import ApacheKafka, NoidaBroker
+from node.embedded.ports import free_port
+from node.environment import environment
+from node.errors import UsageError
+from node.folder import DataFolder, NodeConfig
+from node.lifecycle import check_ports
+from node.parts import servers
+from node.topology import VAULT, Ports, service
+
+SERVICES = ("membership", "assistance")
+COPY = "-copy"
+"""Marks the second process of a service: `membership-copy`."""
+PROGRAM = Path(__file__).with_name("program.py")
+TOPIC = "tongxin.membership.events"
+
+
+async def until(what: Callable[[], Awaitable[bool]], seconds_max: float, why: str) -> None:
+    """Return once it is so. Raises AssertionError with what was waited for."""
+    try:
+        async with asyncio.timeout(seconds_max):
+            while not await what():  # noqa: ASYNC110 - what is waited for is in another process
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{why}: not within {seconds_max:.0f} s") from None
+
+
+class Machine:
+    """Servers that outlive scenarios."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = DataFolder(root)
+        self.folder.create()
+        self.ports = _free_ports()
+        self.folder.save_config(NodeConfig(base_port=self.ports.base))
+        self.secrets = databases.Secrets(self.folder.secrets)
+        self.postgres, self.vault = servers(self.folder, self.ports)
+        self.apache = os.environ.get("TONGXIN_TEST_BROKER") == "apache"
+        self.broker = (ApacheKafka if self.apache else NoidaBroker)(root / "broker", self.ports.broker)
+
+    def start(self) -> None:
+        """Start whatever does not run."""
+        for server in (self.postgres, self.vault, self.broker):
+            server.start()
+
+    def stop(self) -> None:
+        """End everything that was started here."""
+        processes.stop([one for part in processes.marked(self.folder.root).values() for one in part], grace_seconds=0)
+        for server in (self.postgres, self.vault, self.broker):
+            with suppress(Exception):
+                server.stop(how=signal.SIGKILL)
+
+    def wipe_broker(self) -> None:
+        """Lose everything that the stopped broker had."""
+        shutil.rmtree(self.broker.folder / "data", ignore_errors=True)
+
+    async def fresh(self) -> None:
+        """Empty databases and an empty broker, for a scenario."""
+        await asyncio.to_thread(self.broker.stop, how=signal.SIGKILL)
+        self.wipe_broker()
+        await asyncio.to_thread(self.start)
+        for server, names in ((self.postgres, SERVICES), (self.vault, (VAULT,))):
+            admin = await asyncpg.connect(server.dsn())
+            for name in names:
+                await admin.execute(f"drop database if exists {name} with (force)")
+            await admin.close()
+        await databases.provision(self.postgres.dsn(), self.vault.dsn(), self.secrets)
+
+
+class Node:
+    """The services of one scenario. Names of processes: a service's, or with COPY behind for a second one on the same databases."""
+
+    def __init__(self, machine: Machine, without: Mapping[str, str] | None = None) -> None:
+        """`without`: by service, the parts of it that are left out (program.WITHOUT), separated by commas."""
+        self.machine, self._without = machine, without or {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._wanted: set[str] = set()
+        self.deaths = 0
+
+    def url(self, name: str) -> str:
+        """The address of a process."""
+        return f"http://127.0.0.1:{self._port(name)}"
+
+    @property
+    def doors(self) -> list[str]:
+        """The addresses of all processes of membership that should run."""
+        return [self.url(name) for name in sorted(self._wanted) if name.startswith("membership")]
+
+    def dsn(self, name: str) -> str:
+        """A service's database, as superuser."""
+        return self.machine.postgres.dsn(name)
+
+    def settings(self, name: str) -> dict[str, str]:
+        """The environment of a process: the node's, with only the services that run here."""
+        told = environment(self.machine.folder, service(name.removesuffix(COPY)))
+        sources = json.dumps({other: self.url(other) for other in SERVICES})
+        return told | {"TONGXIN_PORT": str(self._port(name)), "TONGXIN_SOURCES": sources}
+
+    def start(self, name: str) -> None:
+        """Start a process, and from now on again whenever it dies."""
+        self._wanted.add(name)
+        of = name.removesuffix(COPY)
+        command = [sys.executable, str(PROGRAM), of, *([self._without[of]] if of in self._without else [])]
+        folder = self.machine.folder
+        self._processes[name] = processes.spawn(folder.root, name, command, environment=self.settings(name), log=folder.log(name))
+
+    def stop(self, name: str) -> None:
+        """Kill a process for good."""
+        self._wanted.discard(name)
+        self.kill(name)
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        self._processes[name].kill()
+        self._processes[name].wait()
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT."""
+        self._processes[name].send_signal(signal.SIGCONT)
+
+    async def tend(self) -> None:
+        """Start again what has died, for ever."""
+        while True:
+            for name in sorted(self._wanted):
+                if self._processes[name].poll() is not None:
+                    self.deaths += 1
+                    self.start(name)
+            await asyncio.sleep(0.1)
+
+    def memory_mb(self) -> int:
+        """What the services' processes hold now."""
+        return sum(psutil.Process(one.pid).memory_info().rss for one in self._processes.values() if one.poll() is None) // 2**20
+
+    async def last_in_topic(self) -> int:
+        """The position of the newest message of membership's topic; -1 where there is none."""
+        broker = KafkaBroker(self.machine.broker.bootstrap)
+        try:
+            newest = await broker.last(TOPIC)
+            return -1 if newest is None else newest.position
+        finally:
+            await broker.close()
+
+    def _port(self, name: str) -> int:
+        copied = 20 if name.endswith(COPY) else 0
+        return self.machine.ports.of(service(name.removesuffix(COPY))) + copied
+
+
+@asynccontextmanager
+async def running(machine: Machine, *names: str, without: Mapping[str, str] | None = None) -> AsyncIterator[Node]:
+    """Processes on empty databases; afterwards none is left."""
+    await machine.fresh()
+    node = Node(machine, without)
+    tending = asyncio.create_task(node.tend())
+    try:
+        for name in names or SERVICES:
+            node.start(name)
+        yield node
+    finally:
+        tending.cancel()
+        for name in list(node._processes):
+            node.stop(name)
+
+
+def _free_ports() -> Ports:
+    for _ in range(100):
+        ports = Ports(min(free_port(), 65_000))
+        with suppress(UsageError):
+            check_ports(ports)
+            check_ports(Ports(ports.base + 20))
+            return ports
+    raise RuntimeError("no free ports")

@@ -1,0 +1,94 @@
+"""Runs a service as `python -m <service>` does: `python program.py SERVICE [PART,…]`, without the parts named, to show that they are needed.
+
+Assistance gets one more projection, the tally: how often each event of membership took effect.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from foundation import consumer
+from foundation.broker.port import Message
+from foundation.continuity import Arrived, Following
+from foundation.cursor import Connection, Cursor
+from foundation.history import Happened
+from foundation.projections import Projection, Table, Tables
+from foundation.record import leaf_hash
+from foundation.service import Service, run
+from foundation.settings import Settings
+from foundation.store.guard import RollbackGuard
+
+
+async def _count(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
+    # Not idempotent on purpose: what is applied twice shows.
+    await connection.execute(
+        f"insert into {tables['tally']} as t (position, times) select *, 1 from unnest($1::bigint[])"
+        " on conflict (position) do update set times = t.times + 1",
+        [one.position for one in batch],
+    )
+
+
+TALLY = Projection(
+    name="tally",
+    source="membership",
+    version=1,
+    tables=(Table("tally", "position bigint primary key, times integer not null"),),
+    apply=_count,
+)
+
+
+def create_app(name: str, settings: Settings) -> Service:
+    """The service as its own `main` declares it; assistance with the tally."""
+    service: Service = import_module(f"{name}.main").create_app(settings)
+    if name == "assistance":
+        service.declaration = replace(service.declaration, projections=(*service.declaration.projections, TALLY))
+    return service
+
+
+def settings_of(name: str, **values: Any) -> Settings:
+    """The service's settings, from the environment unless they are given."""
+    kind = import_module("membership.settings").Settings if name == "membership" else Settings
+    settings: Settings = kind(**values)
+    return settings
+
+
+# ------------------------------------------------------------------------------------------------ what can be left out
+
+
+def without_continuity() -> None:
+    """A consumer that takes what the topic brings as it comes, as one that trusts Kafka would."""
+
+    def trusting(_: Cursor, messages: Sequence[Message]) -> Following:
+        return Following(tuple(Arrived(one.position, one.value, leaf_hash(one.value)) for one in messages), None)
+
+    consumer.follow = trusting
+
+
+def without_reconcile() -> None:
+    """A consumer that hears of nothing but what the topic brings."""
+
+    async def never(_: consumer.Consumer) -> None:
+        await asyncio.Event().wait()
+
+    consumer.Consumer.reconcile = never  # type: ignore[method-assign]
+
+
+def without_guard() -> None:
+    """A history that is written whatever others have seen of it."""
+
+    async def trusting(_: RollbackGuard) -> None:
+        return
+
+    RollbackGuard.check = trusting  # type: ignore[method-assign]
+
+
+WITHOUT: dict[str, Callable[[], None]] = {"continuity": without_continuity, "reconcile": without_reconcile, "guard": without_guard}
+
+
+if __name__ == "__main__":
+    for part in sys.argv[2].split(",") if len(sys.argv) > 2 else ():
+        WITHOUT[part]()
+    run(lambda settings: create_app(sys.argv[1], settings), settings_of(sys.argv[1]))
