@@ -225,7 +225,7 @@ class Handler:
         def decide(states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
             return joint.decide(command, states, now)
 
-        return self._enqueue(joint.parts(command), decide, by, key, expected, opens=False)
+        return self._enqueue(joint.parts(command), decide, by, key, expected, opens=joint.opens(command))
 
     async def state(self, decider: Decider[S, Any], id: str) -> tuple[S, int]:
         """A stream's durable state and version, read from the store."""

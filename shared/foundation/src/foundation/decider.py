@@ -74,11 +74,12 @@ class JointDecider(Generic[C]):
     """A rule over several streams, appended all or nothing; a part without events is still checked for its version.
 
     `parts(command)` names the streams; `decide(command, states, now)` gets their states in that order and returns events per part,
-    in the same order.
+    in the same order. `opens` is as in Decider, for those of the streams that are not in memory.
     """
 
     parts: Callable[[C], Sequence[Part]]
     decide: Callable[[C, Sequence[Any], datetime], Sequence[Sequence[Event]]]
+    opens: Callable[[C], bool] = lambda _: False
 
 
 # ---------------------------------------------------------------------------------------------- given / when / then

@@ -378,3 +378,15 @@ async def test_a_stream_that_was_read_must_not_have_moved(node: Node) -> None:
     await other.handle(ROOM, "other", Free("ann"), by=BY)
     with pytest.raises(Full):
         await node.handler.handle_joint(TAKE_WHILE, TakeWhile("cid", "r1", "other"), by=BY)
+
+
+async def test_a_joint_rule_that_usually_opens_a_stream_finds_what_is_there(node: Node) -> None:
+    opening = JointDecider(TAKE_WHILE.parts, TAKE_WHILE.decide, opens=lambda _: True)
+    with pytest.raises(Full):  # read before it is refused: nobody is over there, and that is so
+        await node.handler.handle_joint(opening, TakeWhile("bea", "r1", "other"), by=BY)
+    await node.handler.handle(ROOM, "other", Take("ann"), by=BY)
+    await node.handler.handle(ROOM, "r1", Take("cid"), by=BY)
+    fresh = node.another()
+    done = await fresh.handle_joint(opening, TakeWhile("bea", "r1", "other"), by=BY)
+    again = await node.another().handle_joint(opening, TakeWhile("bea", "r1", "other"), by=BY)
+    assert (done.version, again.version) == (2, 2)

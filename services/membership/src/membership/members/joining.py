@@ -146,7 +146,7 @@ def _admit(command: commands.Admit, states: Sequence[Any], now: datetime) -> Seq
     return [admitted], []
 
 
-ADMISSION: JointDecider[commands.Admit] = JointDecider(parts=_with_union, decide=_admit)
+ADMISSION: JointDecider[commands.Admit] = JointDecider(parts=_with_union, decide=_admit, opens=lambda _: True)
 
 
 def _transfer(command: commands.Transfer, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
