@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 import uvicorn
 from contracts.kernel import Catalogue, Event
 from starlette.types import Receive, Scope, Send
@@ -35,6 +36,8 @@ from foundation.timers import Due, Timing, timer_projection
 S = TypeVar("S", bound=Settings)
 
 VERSION = "0.1.0"
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +163,16 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
-        async with running(self.settings, self.declaration, self._parts, self.metrics, self.traces) as service:
-            self.http.state.application = service.application
-            self._history.store = service.store
-            self._checks.update(service.standing.checks())
-            yield
+        try:
+            async with running(self.settings, self.declaration, self._parts, self.metrics, self.traces) as service:
+                self.http.state.application = service.application
+                self._history.store = service.store
+                self._checks.update(service.standing.checks())
+                yield
+        except Exception:
+            # The server only says that the start failed, and its own traceback is withheld from the log.
+            log.exception("service failed", service=self.declaration.name)
+            raise
 
 
 class _History:
