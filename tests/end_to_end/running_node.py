@@ -23,6 +23,7 @@ from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 from membership.settings import Settings as MembershipSettings
 from node.embedded.postgres import Postgres
+from node.topology import SERVICES
 
 TOP = "3709"
 BOSS = "a" * 32
@@ -121,7 +122,7 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
             ("assistance", assistance.main, Settings),
         ):
             role = f"{name}_{suffix}"
-            await keeper.admit(role, "secret", [name])
+            await keeper.admit(role, "secret", next(spec.purposes for spec in SERVICES if spec.name == name))
             settings = kind(
                 node_org=TOP,
                 database_dsn=databases[name],

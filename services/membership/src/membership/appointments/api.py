@@ -8,6 +8,7 @@ from contracts.values import Day
 from fastapi import Query
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Caller, Calling
+from foundation.http.operating import OPERATOR
 from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
@@ -81,8 +82,8 @@ async def _new_id(caller: Calling) -> str:
 
 @router.post("/appointments/first", status_code=201, responses=problems(errors.AlreadyBootstrapped))
 async def bootstrap(body: BootstrapBody, caller: Caller, app: App) -> Accepted:
-    """Appoint the node's first administrator; the node's own services only, and once."""
-    caller.require_service()
+    """Appoint the node's first administrator; the node itself only, and once."""
+    caller.require_service(OPERATOR)
     command = commands.Bootstrap(body.principal, await _new_id(caller), app.node_org, app.today())
     return await app.handle_joint(BOOTSTRAP, command, by=caller, org=app.node_org)
 

@@ -1,0 +1,178 @@
+"""Every route of both services with a request that is well formed, and somebody who may send it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..end_to_end.running_node import BOSS, TOP
+from .served import (
+    APPROVER,
+    AUDITOR,
+    CLERK,
+    COUNTY,
+    NEIGHBOUR,
+    OTHER_COUNTY,
+    STEWARD,
+    TODAY,
+    TOWN,
+    VILLAGE,
+    Served,
+    appoint,
+    identity,
+    person,
+)
+
+OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked by machines without a token; nothing in them is secret."""
+
+KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}"})
+"""The public hierarchy: for anybody who is known here, of whichever union."""
+
+FILTERED = "/staff/{principal}/appointments"
+"""Answers everybody with what is theirs to see."""
+
+NODE = "service:node"
+ON = {"on": TODAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One request. `by` may send it; what comes then is no 401 and no 403."""
+
+    method: str
+    template: str
+    by: str = STEWARD
+    body: Any = None
+    query: dict[str, Any] = field(default_factory=dict)
+    content: tuple[str, bytes] | None = None
+    service: str = "membership"
+    path: dict[str, str] = field(default_factory=dict)
+
+    def send(self, it: Served, by: str | None, **request: Any) -> Any:
+        """Send it as somebody."""
+        if self.content is not None:
+            kind, body = self.content
+            request = {"content": body, "headers": {"content-type": kind}} | request
+        elif self.body is not None:
+            request = {"json": self.body} | request
+        return it.ask(self.method, self.template.format(**self.path), by=by, service=self.service, params=self.query, **request)
+
+
+def routes(it: Served) -> list[Route]:
+    """All of them, about people and papers that are there."""
+    member, other = it.member(101), it.member(102)
+    applicant = it.accepted("/applications", person(103))
+    moved = it.member(104)
+    it.accepted("/transfers", _transfer(104, NEIGHBOUR))
+    transfer = it.ask("GET", f"/members/{moved}").json()["transfer"]["transfer"]
+    contested_by = it.member(105)
+    it.accepted("/transfers", _transfer(105, NEIGHBOUR))
+    contested = it.ask("GET", f"/members/{contested_by}").json()["transfer"]["transfer"]
+    objection = {"ground": "identity", "statement": "不是同一个人", **ON}
+    it.accepted(f"/members/{contested_by}/transfers/{contested}/objection", objection)
+    held = appoint(it, "8" * 32, "clerk", TOWN)
+    received = it.ask("POST", f"/rosters?org={VILLAGE}", content=ROSTER, headers={"content-type": "text/csv"})
+    assert received.status_code == 202, received.text
+    roster = received.json()["roster"]
+
+    def of_members() -> list[Route]:
+        here = {"member": member}
+        asked = {"member": applicant}
+        union, why = {"organisation": VILLAGE, **ON}, {"reason": "另有原因", **ON}
+        return [
+            Route("POST", "/members", body=person(101)),
+            Route("POST", "/applications", body=person(103)),
+            Route("POST", "/members/{member}/admission", body=union, path=asked),
+            Route("POST", "/members/{member}/application/refusal", body=union | why, path=asked),
+            Route("POST", "/members/{member}/application/withdrawal", body=union, path=asked),
+            Route("POST", "/members/{member}/suspension", body=why, path=here),
+            Route("POST", "/members/{member}/resumption", body=ON, path=here),
+            Route("POST", "/members/{member}/retention", body=ON, path=here),
+            Route("POST", "/members/{member}/retirement", body=ON, path=here),
+            Route("POST", "/members/{member}/corrections", body={"phone": "13800138001", **ON}, path=here),
+            Route("POST", "/members/{member}/departure", body=why, path=here),
+            Route("POST", "/members/{member}/reinstatement", body=union | why, path=here),
+            Route("POST", "/members/{member}/expulsion", body=why | {"decision": "0" * 64}, path=here),
+            Route("POST", "/members/{member}/death", body=ON, path=here),
+            Route("POST", "/members/{member}/link", body={"same_as": other, **ON}, path=here),
+            Route("POST", "/members/{member}/link/undoing", body=ON, path=here),
+            Route("GET", "/members/{member}", path=here),
+            Route("GET", "/members/{member}/history", path=here),
+            Route("GET", "/people/{person}/eligibility", service="assistance", path={"person": member}),
+        ]
+
+    def of_transfers() -> list[Route]:
+        this, that = {"member": moved, "transfer": transfer}, {"member": contested_by, "transfer": contested}
+        return [
+            Route("POST", "/transfers", body=_transfer(104, VILLAGE)),
+            Route("POST", "/members/{member}/transfers/{transfer}/completion", body=ON, path=this),
+            Route("POST", "/members/{member}/transfers/{transfer}/objection", body=objection, path=this),
+            Route("POST", "/members/{member}/transfers/{transfer}/objection/upholding", body=ON, path=that),
+            Route("POST", "/members/{member}/transfers/{transfer}/objection/dismissal", body=ON, path=that),
+        ]
+
+    def of_organisations() -> list[Route]:
+        day, here, town = {"effective_on": TODAY}, {"organisation": VILLAGE}, {"organisation": TOWN}
+        union = {"name": "新工会", "kind": "enterprise"}
+        founded = union | {"organisation": f"{VILLAGE}.N1", "level": "grassroots", "parent": VILLAGE}
+        return [
+            Route("POST", "/organisations", BOSS, founded | day),
+            Route("POST", "/organisations/{organisation}/particulars", BOSS, union | day, path={"organisation": f"{VILLAGE}.N1"}),
+            Route("POST", "/organisations/{organisation}/moves", BOSS, {"relation": "funding", "parent": COUNTY} | day, path=here),
+            Route("POST", "/organisations/{organisation}/mergers", BOSS, {"organisations": [TOWN]} | day, path=town),
+            Route("POST", "/organisations/{organisation}/dissolution", BOSS, day, path={"organisation": f"{VILLAGE}.N1"}),
+            Route("POST", "/imports/divisions", BOSS, content=("text/csv", b"code,name,level,parent\n3709,x,city,\n")),
+            Route("GET", "/organisations/tree"),
+            Route("GET", "/organisations/{organisation}", path=here),
+        ]
+
+    def of_appointments() -> list[Route]:
+        post = {"principal": "8" * 32, "appointment": held}
+        paper = {"successor": "9" * 32, "organisation": TOWN, "paper": "0" * 64, "effective_on": TODAY}
+        appointed = {"principal": "9" * 32, "organisation": VILLAGE, "role": "clerk", "valid_from": TODAY}
+        leave = {"delegate": "7" * 32, "valid_from": TODAY, "valid_until": "2999-01-01"}
+        return [
+            Route("POST", "/appointments/first", NODE, {"principal": CLERK}),
+            Route("POST", "/appointments", BOSS, appointed),
+            Route("POST", "/staff/{principal}/appointments/{appointment}/delegation", BOSS, leave, path=post),
+            Route("POST", "/staff/{principal}/handover", BOSS, paper, path={"principal": "8" * 32}),
+            Route("POST", "/staff/{principal}/appointments/{appointment}/end", BOSS, {"valid_until": TODAY}, path=post),
+            Route("GET", "/appointments", query={"organisation": VILLAGE}),
+            Route("GET", FILTERED, path={"principal": APPROVER}),
+        ]
+
+    def of_rosters() -> list[Route]:
+        here = {"roster": roster}
+        return [
+            Route("POST", "/rosters", query={"org": VILLAGE}, content=("text/csv", ROSTER)),
+            Route("GET", "/rosters/{roster}", path=here),
+            Route("GET", "/rosters/{roster}/refusals", path=here),
+            Route("GET", "/rosters/{roster}/differences", path=here),
+            Route("POST", "/rosters/{roster}/application", path=here),
+            Route("POST", "/directory/searches", body={"q": "王", "org": VILLAGE}),
+            Route("GET", "/directory", query={"org": VILLAGE}),
+        ]
+
+    def of(service: str) -> list[Route]:
+        history = {"epoch": 0, "leaf": "0" * 64}
+        return [
+            Route("GET", "/history/head", AUDITOR, service=service),
+            Route("GET", "/history/events", AUDITOR, query=history, service=service),
+            Route("GET", "/followed/{source}", NODE, path={"source": "membership"}, service=service),
+            Route("GET", "/operation/parked", NODE, service=service),
+            Route("POST", "/operation/replay", NODE, {"source": "membership", "key": "member-x"}, service=service),
+            Route("POST", "/operation/rebuild", NODE, service=service),
+            *(Route("GET", path, service=service) for path in sorted(OPEN)),
+        ]
+
+    # Read before anything is changed, so that every right question finds something.
+    both = [*of("membership"), *of("assistance")]
+    return [*both, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations()]
+
+
+def _transfer(order: int, organisation: str) -> dict[str, Any]:
+    document = {"kind": "resident", "number": identity(order)}
+    return {"organisation": organisation, "document": document, "proof": {"kind": "劳动合同"}, **ON}
+
+
+ROSTER = f"姓名,证件类型,证件号码\n王伟,居民身份证,{identity(190)}\n李娜,居民身份证,{identity(191)[:-1]}?\n".encode()
+__all__ = ["FILTERED", "KNOWN_TO_ALL", "OPEN", "OTHER_COUNTY", "TOP", "Route", "routes"]
