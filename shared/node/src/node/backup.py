@@ -124,7 +124,7 @@ async def _empty_vault(dsn: str) -> None:
     try:
         # The dump grants to them; the next start gives them their passwords and schemas.
         for service in SERVICES:
-            await admin.execute(f"create role {service.name}")
+            await admin.execute(f"create role {service.name} login")
         await admin.execute(f"create database {VAULT}")
     finally:
         await admin.close()
