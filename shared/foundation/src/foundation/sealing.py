@@ -62,7 +62,14 @@ def commitment(salt: bytes, type: str, path: str, value: bytes) -> bytes:
 
 
 def _associated(event: str, stream: str, type: str, path: str, kid: str) -> bytes:
-    return framed(event, stream) + _field(type, path) + framed(kid)
+    # framed(event, stream, type, path, kid), spelled out because it is made for every value.
+    place, where, key = event.encode(), stream.encode(), kid.encode()
+    return b"".join(
+        (
+            *(len(place).to_bytes(2, "big"), place, len(where).to_bytes(2, "big"), where),
+            *(_field(type, path), len(key).to_bytes(2, "big"), key),
+        )
+    )
 
 
 def _padded(raw: bytes) -> bytes:

@@ -6,8 +6,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event to append: its stored type and the record's exact bytes."""
 
     type: str
@@ -25,8 +24,7 @@ class Recorded(NamedTuple):
     leaf: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StreamAppend:
+class StreamAppend(NamedTuple):
     """Events for one stream that has exactly `expected` events now. No events: only the version is checked (a rule read this stream)."""
 
     stream: str
@@ -34,8 +32,7 @@ class StreamAppend:
     events: tuple[NewEvent, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CommandKey:
+class CommandKey(NamedTuple):
     """What is remembered of a command: its id, the keyed hash of its request and the answer to give again."""
 
     id: UUID

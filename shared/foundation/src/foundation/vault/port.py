@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -11,19 +11,27 @@ EVERY_PURPOSE = "*"
 """Stands for all purposes, those yet to come included."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyOf:
-    """Whose key, and for what: `subjects` are person (or case) ids. A key of one `record` alone says which; only such have several."""
-
+class _KeyOf(NamedTuple):
     subjects: tuple[str, ...]
     purpose: str
-    record: str | None = None
+    record: str | None
 
-    def __post_init__(self) -> None:
-        if not self.subjects or any(not subject or " " in subject for subject in self.subjects):
+
+class KeyOf(_KeyOf):
+    """Whose key, and for what: `subjects` are person (or case) ids. A key of one `record` alone says which; only such have several.
+
+    A tuple, because one is made and looked up for every sealed value.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, subjects: tuple[str, ...], purpose: str, record: str | None = None) -> "KeyOf":
+        """Raises ValueError where the subjects cannot be meant."""
+        if not subjects or "" in subjects or " " in "".join(subjects):
             raise ValueError("a key has subjects, and their ids hold no space")
-        if len(self.subjects) > 1 and self.record is None:
+        if len(subjects) > 1 and record is None:
             raise ValueError("a key of several subjects is the key of one record")
+        return super().__new__(cls, subjects, purpose, record)
 
     @property
     def owner(self) -> str:

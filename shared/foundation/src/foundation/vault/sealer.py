@@ -7,7 +7,7 @@ from functools import cache, reduce
 from itertools import islice
 from operator import or_
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from contracts.kernel import ERASED, Ciphertext, Erased, Event, Under
 from pydantic import TypeAdapter, ValidationError
@@ -22,8 +22,7 @@ SPARE_KEYS_MAX = 10_000
 """Groups of subjects whose keys of single records may wait for their events; beyond, the oldest are let go unused."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToSeal:
+class ToSeal(NamedTuple):
     """An event on its way into a record, with the id and the stream it will have there."""
 
     event: Event
