@@ -3,14 +3,14 @@
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import asyncpg
 from foundation.digest import digest
-from foundation.projections import groups
+from foundation.projections import Projection, ProjectionGroup, groups
 from foundation.rebuild import rebuild
 from foundation.record import Envelope, decode, leaf_hash
 from foundation.store.postgres import PostgresStore
@@ -19,7 +19,7 @@ from foundation.vault.postgres import PostgresVault
 from foundation.vault.sealer import Sealer
 from node.topology import service
 
-from .load import ENDS, Load
+from .load import ENDS, Command, Load
 from .machine import SERVICES, TOPIC, Node, until
 from .program import create_app, settings_of
 
@@ -40,11 +40,8 @@ class Entry:
     envelope: Envelope
 
 
-async def violations(load: Load, *, seconds_max: float = COMPLETE_SECONDS_MAX, keys_lost_after: int | None = None) -> list[str]:
-    """Everything that is wrong with a node at rest.
-
-    `keys_lost_after`: the position up to which idempotency keys are remembered, where a backup's loss has been declared.
-    """
+async def violations(load: Load, *, seconds_max: float = COMPLETE_SECONDS_MAX, remembered: Sequence[Command] | None = None) -> list[str]:
+    """Everything that is wrong with a node at rest. `remembered`: the commands to be asked again, where it is not all of them."""
     node = load.node
     found = [f"surprise: {what} ({times} times)" for what, times in load.surprises.items()]
     found += await incomplete(node, seconds_max)
@@ -54,7 +51,7 @@ async def violations(load: Load, *, seconds_max: float = COMPLETE_SECONDS_MAX, k
     found += unkept(load, membership)
     found += await effects(node, load, membership, assistance)
     if not found:
-        found += await forgotten(load, keys_lost_after)
+        found += await forgotten(load, load.commands if remembered is None else remembered)
         found += await differs_rebuilt(node)
     return found
 
@@ -173,9 +170,9 @@ async def effects(node: Node, load: Load, membership: list[Entry], assistance: l
     return found
 
 
-async def forgotten(load: Load, upto: int | None) -> list[str]:
-    """The same key again, at every process: the same answer."""
-    asked = [one for one in load.commands if one.accepted and (upto is None or one.told[2] <= upto)]
+async def forgotten(load: Load, commands: Sequence[Command]) -> list[str]:
+    """The same key again, now at this process and now at that: the same answer."""
+    asked = [one for one in commands if one.accepted]
     doors, turn = load.node.doors, asyncio.Semaphore(16)
     found = []
 
@@ -205,7 +202,7 @@ async def differs_rebuilt(node: Node) -> list[str]:
 
 
 @asynccontextmanager
-async def _views(node: Node, name: str) -> AsyncIterator[list[tuple[Pool, "object", PostgresStore]]]:
+async def _views(node: Node, name: str) -> AsyncIterator[list[tuple[Pool, ProjectionGroup, PostgresStore]]]:
     told = {key.removeprefix("TONGXIN_").lower(): value for key, value in node.settings(name).items() if key.startswith("TONGXIN_")}
     password = node.machine.secrets.password(service(name))
     for dsn in ("database_dsn", "vault_dsn"):
@@ -225,7 +222,7 @@ async def _views(node: Node, name: str) -> AsyncIterator[list[tuple[Pool, "objec
     await vault.close()
 
 
-async def _digests(pool: Pool, projections: Iterable["object"]) -> dict[str, str]:
+async def _digests(pool: Pool, projections: Sequence[Projection]) -> dict[str, str]:
     async with pool.acquire() as connection:
         return {projection.name: await digest(connection, projection) for projection in projections}
 

@@ -119,12 +119,19 @@ class Load:
 
     async def more(self, attempts: int) -> None:
         """Return after so many more attempts at commands: the load's own time, which goes on while nothing is answered."""
-        wanted = self.attempts + attempts
+        await self._until(lambda: self.attempts, attempts, "attempts")
+
+    async def answers(self, count: int) -> None:
+        """Return after so many more answered commands: whatever was broken lets them through again."""
+        await self._until(lambda: len(self.commands), count, "answers")
+
+    async def _until(self, figure: Callable[[], int], more: int, what: str) -> None:
+        wanted = figure() + more
 
         async def reached() -> bool:
-            return self.attempts >= wanted or all(task.done() for task in self._tasks)
+            return figure() >= wanted or all(task.done() for task in self._tasks)
 
-        await until(reached, PATIENCE_SECONDS, f"{attempts} more attempts")
+        await until(reached, PATIENCE_SECONDS, f"{more} more {what}")
 
     async def close(self) -> None:
         """End everything, in whatever state."""
@@ -151,6 +158,15 @@ class Load:
         again = Command(command.by, command.path, command.body, command.effect, command.key)
         await self._answered(again, door)
         return again
+
+    def suspension(self, member: str, *, effect: bool) -> Command:
+        """To be sent; `effect` where it must lead to an event."""
+        body = {"on": _today(), "reason": "测试"}
+        return Command(STEWARD, f"/members/{member}/suspension", body, "membership.MemberSuspended.v1" if effect else None)
+
+    def resumption(self, member: str, *, effect: bool) -> Command:
+        """The same, the other way."""
+        return Command(STEWARD, f"/members/{member}/resumption", {"on": _today()}, "membership.MemberResumed.v1" if effect else None)
 
     # ------------------------------------------------------------------------------------------------------ callers
 
@@ -185,9 +201,9 @@ class Load:
             return
         member = chance.choice(found)
         if member.standing == "active":
-            command = self._suspension(member.member, effect=True)
+            command = self.suspension(member.member, effect=True)
         else:
-            command = self._resumption(member.member, effect=True)
+            command = self.resumption(member.member, effect=True)
         await self._twice(chance, command)
         member.standing = "suspended" if member.standing == "active" else "active"
 
@@ -219,7 +235,7 @@ class Load:
     async def _heat(self, chance: Random) -> None:
         """Streams that everybody changes, through every process."""
         member = chance.choice(self.hot)
-        await self.send(self._suspension(member, effect=False) if chance.random() < 0.5 else self._resumption(member, effect=False))
+        await self.send(self.suspension(member, effect=False) if chance.random() < 0.5 else self.resumption(member, effect=False))
 
     async def _contest(self, chance: Random) -> None:
         """Two unions register one person at the same moment: one of them gets the member."""
@@ -241,13 +257,6 @@ class Load:
         if command.accepted and (not twin.accepted or twin.told != command.told):
             self.surprises[f"twins were told {command.told} and {twin.answer}"] += 1
         return command
-
-    def _suspension(self, member: str, *, effect: bool) -> Command:
-        body = {"on": _today(), "reason": "测试"}
-        return Command(STEWARD, f"/members/{member}/suspension", body, "membership.MemberSuspended.v1" if effect else None)
-
-    def _resumption(self, member: str, *, effect: bool) -> Command:
-        return Command(STEWARD, f"/members/{member}/resumption", {"on": _today()}, "membership.MemberResumed.v1" if effect else None)
 
     def _person(self, organisation: str) -> dict[str, Any]:
         self._persons += 1

@@ -45,8 +45,8 @@ class Nemesis:
         return sorted(names, key=lambda name: not name.startswith("pause"))
 
     async def commit(self, name: str) -> None:
-        """One fault, and as much of the load before and during it as the seed says."""
-        await self.load.more(self._chance.randrange(5, 120))
+        """One fault, after as many answers as the seed says; an outage lasts for so many attempts."""
+        await self.load.answers(self._chance.randrange(5, 80))
         await self._faults[name]()
         self.done[name] += 1
 

@@ -1,10 +1,11 @@
-"""Runs a service as `python -m <service>` does: `python program.py SERVICE [PART,…]`, without the parts named, to show that they are needed.
+"""Runs a service as `python -m <service>` does: `python program.py SERVICE [PART,…]`; without the parts named, to show their need.
 
 Assistance gets one more projection, the tally: how often each event of membership took effect.
 """
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -24,10 +25,11 @@ from foundation.store.guard import RollbackGuard
 
 async def _count(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
     # Not idempotent on purpose: what is applied twice shows.
+    times = Counter(one.position for one in batch)
     await connection.execute(
-        f"insert into {tables['tally']} as t (position, times) select *, 1 from unnest($1::bigint[])"
-        " on conflict (position) do update set times = t.times + 1",
-        [one.position for one in batch],
+        f"insert into {tables['tally']} as t (position, times) select * from unnest($1::bigint[], $2::integer[])"
+        " on conflict (position) do update set times = t.times + excluded.times",
+        *(list(times), list(times.values())),
     )
 
 
