@@ -34,6 +34,14 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def line(text: str) -> str:
+    """One line of text as it is kept: normalised, of characters that every database and every screen can hold. Raises ValueRefused."""
+    kept = normalised(text)
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in kept):
+        raise ValueRefused("line-characters", "a line has no control characters and no halves of characters")
+    return kept
+
+
 def name(text: str) -> str:
     """A person's name as it is kept. Rare characters beyond the BMP stay what they are.
 

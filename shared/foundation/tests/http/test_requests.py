@@ -127,7 +127,7 @@ async def test_no_answer_quotes_what_was_sent(sample: Sample) -> None:
     assert "张三" not in answer.text
     faults = {(fault["in"], fault["pointer"]): fault["type"] for fault in answer.json()["errors"]}
     assert faults["body", "/text"] == "string_type"
-    assert faults["body", "/身份证"] == "extra_forbidden"
+    assert faults["body", "/…"] == "extra_forbidden"
     assert faults["body", "/tags/0/name"] == "string_too_long"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from contracts.kernel import Erased, OrgCode, PersonId
 from contracts.membership import Category, Digest, MemberKind, ObjectionGround, PersonDetails, Proof, Sex
-from contracts.values import Day, DocumentKind, IdentityDocument, PersonName, Phone, ValueRefused, identity_document, normalised
+from contracts.values import Day, DocumentKind, IdentityDocument, PersonName, Phone, ValueRefused, identity_document, line
 from foundation.decider import Refusal
 from foundation.http.routing import Body
 from pydantic import AfterValidator, Field
@@ -14,7 +14,7 @@ from membership.members.commands import Person
 from membership.members.member import Current, Linked, Member, TransferContested, TransferOpen, Unknown
 from membership.members.record import PERSONAL, Record
 
-Line = Annotated[str, AfterValidator(normalised), Field(min_length=1, max_length=200)]
+Line = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
 
 

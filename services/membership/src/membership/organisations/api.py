@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 from contracts.kernel import OrgCode
 from contracts.membership import Level, OrganisationKind, Relation
-from contracts.values import Day, DivisionCode, Uscc, normalised
+from contracts.values import Day, DivisionCode, Uscc, line
 from fastapi import Query
 from foundation.commands import Actor
 from foundation.decider import Refusal
@@ -34,7 +34,7 @@ IMPORT_BYTES_MAX = 16 * MIB
 IMPORTED_AT_ONCE = 256
 """Rows of one level in hand together: enough to fill the writer's batches."""
 
-UnionName = Annotated[str, AfterValidator(normalised), Field(min_length=1, max_length=100)]
+UnionName = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=100)]
 FoundedOn = Annotated[Day | None, Query(description="The day they are founded on; today where none is named.")]
 AsOf = Annotated[Day | None, Query(description="The day to look at; today where none is named.")]
 

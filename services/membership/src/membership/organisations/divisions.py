@@ -10,7 +10,7 @@ from datetime import date
 
 from contracts.kernel import OrgCode
 from contracts.membership import Level, OrganisationKind
-from contracts.values import ValueRefused, division, normalised
+from contracts.values import ValueRefused, division, line
 from foundation.decider import Refusal
 
 from membership.organisations.commands import Found, Particulars
@@ -62,10 +62,10 @@ def _division(number: int, row: dict[str, str | None]) -> tuple[OrgCode, OrgCode
     try:
         code = division(row["code"] or "")
         parent = division(row["parent"]) if row["parent"] else None
+        called = line(row["name"] or "")
     except ValueRefused as refused:
         raise DivisionsUnreadable(str(refused), number) from None
     level = _LEVELS.get(row["level"] or "")
-    called = normalised(row["name"] or "")
     if level is None:
         raise DivisionsUnreadable(f"the level is one of {', '.join(_LEVELS)}", number)
     if not called or len(called) > _NAME_LENGTH_MAX:

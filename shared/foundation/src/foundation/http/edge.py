@@ -6,6 +6,7 @@ One layer, because each costs every request; pure ASGI, because Starlette's Base
 from time import perf_counter
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.http.limits import SCOPE_KEY, CountedBody
@@ -48,6 +49,8 @@ class Edge:
         try:
             with self._traces.span(f"HTTP {method}", trace=trace, parent=parent, server=True, method=method):
                 await self._app(scope, body, send_traced)
+        except ClientDisconnect:
+            pass  # who broke off hears no answer; a command is handled only once its body is whole, so nothing was done
         except Exception:
             self._metrics.bugs.inc()
             self._log.exception("request failed", route=_route(scope), method=method)

@@ -1,5 +1,6 @@
 """Problem details (RFC 9457): every error leaves as `application/problem+json` with a stable `type`, and nothing personal in it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from foundation.decider import Refusal
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tongxin:problem:"
+_NAME = re.compile(r"[A-Za-z_-]{1,40}")
 ERRORS_MAX = 50
 """How many faults of one request are listed; a caller with more has a bug, not a typing error."""
 
@@ -224,9 +226,8 @@ def field_error(fault: Mapping[str, Any]) -> dict[str, str]:
 
 
 def pointer(path: Iterable[object]) -> str:
-    """A JSON pointer (RFC 6901), cut to a length that a log line or a screen can bear."""
-    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:100] for part in path)
-    return text[:300].encode("utf-8", "replace").decode()
+    """A JSON pointer (RFC 6901). Names that no route could have declared are the caller's own and may be personal: they become `…`."""
+    return "".join(f"/{part if isinstance(part, int) or _NAME.fullmatch(str(part)) else '…'}" for part in path)[:300]
 
 
 # ------------------------------------------------------------------------------------------------- documentation

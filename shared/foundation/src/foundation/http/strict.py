@@ -1,6 +1,7 @@
 """Requests read strictly: JSON as RFC 7493 wants it, media types as declared, text that a database can hold."""
 
 import json
+import re
 from typing import Any, NoReturn
 
 from starlette.requests import Request
@@ -33,29 +34,36 @@ def strict_json(body: bytes) -> Any:
         raise BodyMalformed("the body is nested too deeply") from None
     except ValueError:
         raise BodyMalformed("the body holds a number with too many digits") from None
-    if rb"\u0000" in body and _holds_nul(value):
-        raise _nul("body")
+    if _ESCAPED.search(body) and _holds_half_text(value):
+        raise _half_text("body")
     return value
 
 
-def _holds_nul(value: Any) -> bool:
+_ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+"""How U+0000 and surrogates, whole pairs or halves, come in through valid UTF-8."""
+
+
+def _holds_half_text(value: Any) -> bool:
     if isinstance(value, dict):
-        return any("\0" in name or _holds_nul(one) for name, one in value.items())
+        return any(_holds_half_text(name) or _holds_half_text(one) for name, one in value.items())
     if isinstance(value, list):
-        return any(_holds_nul(one) for one in value)
-    return isinstance(value, str) and "\0" in value
+        return any(map(_holds_half_text, value))
+    return isinstance(value, str) and _HALF_TEXT.search(value) is not None
 
 
-def _nul(where: str) -> RequestInvalid:
-    # PostgreSQL's text cannot hold it: recorded once, it would stop every projection.
-    fault = {"in": where, "pointer": "", "message": "text cannot hold U+0000", "type": "nul"}
+_HALF_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+def _half_text(where: str) -> RequestInvalid:
+    # PostgreSQL's text cannot hold U+0000: recorded once, it would stop every projection. A lone surrogate is no character at all.
+    fault = {"in": where, "pointer": "", "message": "text cannot hold U+0000 or half a surrogate pair", "type": "text"}
     return RequestInvalid("the request does not have the documented form", errors=[fault])
 
 
 def check_text(request: Request) -> None:
     """Neither path nor query holds U+0000. Raises RequestInvalid."""
     if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
-        raise _nul("path" if "\0" in request.scope["path"] else "query")
+        raise _half_text("path" if "\0" in request.scope["path"] else "query")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
