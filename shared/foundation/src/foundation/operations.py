@@ -8,6 +8,7 @@ import asyncpg
 from foundation.parked import Parked, ParkedKey, Replayed
 from foundation.projections import ProjectionGroup
 from foundation.rebuild import Rebuilt, rebuild
+from foundation.recovery import Recovery
 from foundation.store.port import Reader
 
 if TYPE_CHECKING:
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
 
 class Operations:
-    """Filled while a service starts: its projection groups, and what its reactions have parked, by source."""
+    """Filled while a service starts: its projection groups, what its reactions have parked, and the way back of its history."""
 
     def __init__(self) -> None:
         self._groups: list[tuple[ProjectionGroup, Reader, Pool]] = []
         self._parked: dict[str, Parked] = {}
+        self.recovery: Recovery | None = None
 
     def add_group(self, group: ProjectionGroup, reader: Reader, pool: "Pool") -> None:
         """A group that can be rebuilt from a history."""

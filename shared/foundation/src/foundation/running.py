@@ -42,6 +42,7 @@ from foundation.projections import ProjectionGroup, groups
 from foundation.reactions import Reactions
 from foundation.rebuild import ensure_built
 from foundation.record import leaf_hash
+from foundation.recovery import Recovery
 from foundation.relay import Relay
 from foundation.settings import Settings
 from foundation.source import HttpReader
@@ -210,7 +211,9 @@ class Running:
 
     def relay_to_others(self) -> None:
         """The own history to its topic."""
-        self.relay = Relay(self.store, self.broker, self.pool, topic=self.settings.topic(self.name))
+        topic, source = self.settings.topic(self.name), self.settings.source_name(self.name)
+        self.operations.recovery = Recovery(self.guard, self.store, self.broker, topic=topic, source=source, clock=self.clock)
+        self.relay = Relay(self.store, self.broker, self.pool, topic=topic)
         self.relay.start()
         self.life.closes("relay", self.relay.close)
 

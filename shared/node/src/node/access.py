@@ -83,6 +83,11 @@ class Access:
                 found += [{"service": spec.name, **one} for one in caller.get("/operation/parked").json()]
         return found
 
+    def recover(self, name: str, way: str) -> dict[str, Any]:
+        """Lead a history that refuses writes back: `restore` or `epoch`. Returns its head."""
+        with self.caller(name, self._mint(NODE)) as caller:
+            return dict(caller.post(f"/operation/history/{way}", timeout=None).json())
+
     def replay(self, name: str, source: str, key: str) -> dict[str, Any]:
         """Have a service try a parked stream again."""
         with self.caller(name, self._mint(NODE)) as caller:

@@ -36,6 +36,8 @@ projections = typer.Typer(no_args_is_help=True, help="Read models.")
 parked = typer.Typer(no_args_is_help=True, help="Streams whose reactions fail.")
 app.add_typer(projections, name="projections")
 app.add_typer(parked, name="parked")
+history = typer.Typer(no_args_is_help=True, help="Ways out where a service refuses commands, as after a restored backup.")
+app.add_typer(history, name="history")
 app.add_typer(imports, name="import")
 app.add_typer(samples, name="sample")
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
@@ -195,6 +197,27 @@ def rebuild_projections(service: Annotated[str, typer.Argument(help="Whose.")], 
         done = Access(opened(data_dir)).rebuild(service)
     for one in done:
         out.print(f"{', '.join(one['projections'])}: {one['events']:,} events in {one['seconds']:.1f} s, up to position {one['position']}")
+
+
+@command(history, "restore")
+def restore_history(service: Annotated[str, typer.Argument(help="Whose.")], data_dir: DataDir = None) -> None:
+    """Take back from the topic the records that a restored backup lacks, byte for byte."""
+    with err.status("re-appending"):
+        head = Access(opened(data_dir)).recover(service, "restore")
+    out.print(f"{service} goes up to position {head['position']}")
+
+
+@command(history, "new-epoch")
+def declare_epoch(
+    service: Annotated[str, typer.Argument(help="Whose.")],
+    give_up: Annotated[bool, typer.Option("--give-up", help="Yes, give up what others have seen and this history lacks.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Give up records that are lost for good and go on in a new epoch; whoever follows this history rebuilds."""
+    if not give_up:
+        raise UsageError("this gives up what others have seen, for ever", "try `tongxin history restore` first; else add --give-up")
+    head = Access(opened(data_dir)).recover(service, "epoch")
+    out.print(f"{service} is in epoch {head['epoch']} from position {head['position']} on")
 
 
 @command(parked, "list")

@@ -69,6 +69,12 @@ def wait_ready(folder: DataFolder, supervisor: subprocess.Popen[bytes] | None, r
         now = status.of(folder)
         if now.ready:
             return now
+        held = [name for name, service in now.services.items() if service.waits_for == ["guard"]]
+        if held:
+            raise NotReady(
+                f"the node runs, but {', '.join(held)} refuses commands: others have seen more of its history than it holds",
+                "`tongxin history restore SERVICE` takes the missing records back from the topic",
+            )
         state = folder.state()
         failed = next(((name, part) for name, part in state.parts.items() if part.state == "failed"), None) if state else None
         if failed is not None:

@@ -17,6 +17,8 @@ class ServiceStatus(BaseModel):
     position: int | None = None
     relay_lag: int | None = None
     projection_lag: int | None = None
+    waits_for: list[str] = []
+    """Its components that are not ready."""
 
 
 FIGURES = ("position", "relay_lag", "projection_lag")
@@ -43,6 +45,7 @@ def of(folder: DataFolder) -> NodeStatus:
 def _ask(service: ServiceSpec, url: str) -> ServiceStatus:
     try:
         said = httpx.get(f"{url}/readyz", timeout=3).json()
-        return ServiceStatus(url=url, **{name: said.get(name) for name in FIGURES}, ready=said["ready"])
+        waits_for = [name for name, component in said["components"].items() if not component["ready"]]
+        return ServiceStatus(url=url, **{name: said.get(name) for name in FIGURES}, ready=said["ready"], waits_for=waits_for)
     except (httpx.HTTPError, ValueError, KeyError):
         return ServiceStatus(url=url, ready=False)

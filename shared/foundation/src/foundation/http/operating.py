@@ -5,13 +5,21 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from foundation.http.caller import App, Caller
+from foundation.decider import Refusal
+from foundation.http.caller import App, Application, Caller
+from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
+from foundation.recovery import Recovery
+from foundation.store.guard import RestoreRefused
 
 router = Router(tags=["operation"])
 
 OPERATOR = "node"
 """The service name under which the node itself calls."""
+
+
+class HistoryNotRestored(Refusal):
+    """What the topic holds does not continue the history: nothing was re-appended."""
 
 
 class RebuiltView(Body):
@@ -73,3 +81,35 @@ async def replay(body: ReplayBody, caller: Caller, app: App) -> ReplayedView:
     caller.require_service(OPERATOR)
     done = await app.operations.replay(body.source, body.key)
     return ReplayedView(done=done.done, left=done.left, error=done.error)
+
+
+class HeadView(Body):
+    """Where a history stands now."""
+
+    epoch: int
+    position: int
+
+
+@router.post("/operation/history/restore", responses=problems(HistoryNotRestored))
+async def restore(caller: Caller, app: App) -> HeadView:
+    """Where writes are refused: re-append what the topic still holds beyond the end of the history, byte for byte."""
+    caller.require_service(OPERATOR)
+    try:
+        head = await _recovery(app).take_back()
+    except RestoreRefused as refused:
+        raise HistoryNotRestored(str(refused)) from None
+    return HeadView(epoch=head.epoch, position=head.position)
+
+
+@router.post("/operation/history/epoch", responses=problems(HistoryNotRestored))
+async def declare_epoch(caller: Caller, app: App) -> HeadView:
+    """Where writes are refused and nothing can be re-appended: give up what others have seen, and go on in a new epoch."""
+    caller.require_service(OPERATOR)
+    head = await _recovery(app).declare_epoch(caller.principal)
+    return HeadView(epoch=head.epoch, position=head.position)
+
+
+def _recovery(app: Application) -> Recovery:
+    if app.operations.recovery is None:
+        raise HistoryNotRestored("this service keeps no history of its own")
+    return app.operations.recovery

@@ -1,0 +1,58 @@
+"""Ways out where the rollback guard refuses writes: take back from the topic what it has seen, or give it up (DESIGN 3)."""
+
+from collections.abc import AsyncIterator
+
+from foundation.broker.port import Broker, Message
+from foundation.clock import Clock
+from foundation.record import decode, leaf_hash
+from foundation.store.guard import RollbackGuard
+from foundation.store.port import Head, Reader, Recorded
+
+FETCH_TIMEOUT_MS = 2_000
+RECORDS_AT_ONCE = 500
+
+
+class Recovery:
+    """A history's way back to writing."""
+
+    def __init__(self, guard: RollbackGuard, store: Reader, broker: Broker, *, topic: str, source: str, clock: Clock) -> None:
+        self._guard, self._store, self._broker, self._topic, self._source, self._clock = guard, store, broker, topic, source, clock
+
+    async def take_back(self) -> Head:
+        """Re-append, byte for byte, the records that the topic still holds beyond the end of the history. Returns the head reached.
+
+        Raises RestoreRefused where they do not continue it, and BrokerUnavailable.
+        """
+        head = await self._store.head()
+        waiting: list[Recorded] = []
+        next_position = head.position + 1
+        async for message in self._messages():
+            # A topic may hold a message more than once, and those of a life that was given up.
+            if message.epoch == head.epoch and message.position == next_position:
+                waiting.append(_recorded(message))
+                next_position += 1
+            if len(waiting) == RECORDS_AT_ONCE:
+                head, waiting = await self._guard.restore(waiting), []
+        return await self._guard.restore(waiting) if waiting else head
+
+    async def declare_epoch(self, actor: str) -> Head:
+        """Give up whatever others have seen beyond the surviving records, and go on in a new epoch. Returns its first head."""
+        return await self._guard.declare_epoch(origin=self._source, source=self._source, actor=actor, now=self._clock.now())
+
+    async def _messages(self) -> AsyncIterator[Message]:
+        newest = await self._broker.last(self._topic)
+        offset = 0
+        while newest is not None:
+            fetched = await self._broker.fetch(self._topic, offset, limit=RECORDS_AT_ONCE, timeout_ms=FETCH_TIMEOUT_MS)
+            for message in fetched.messages:
+                yield message
+                if message == newest:
+                    return
+            if fetched.next == offset:
+                return
+            offset = fetched.next
+
+
+def _recorded(message: Message) -> Recorded:
+    envelope = decode(message.value)
+    return Recorded(message.position, envelope.stream, envelope.version, envelope.type, message.value, leaf_hash(message.value))
