@@ -149,6 +149,35 @@ def test_everything_killed_at_once_as_by_a_power_cut(folder: Path) -> None:
     assert ready(folder)
 
 
+def test_a_restored_backup_refuses_commands_until_what_the_topic_saw_is_back(folder: Path) -> None:
+    taken = folder.parent / "backup"
+    assert tongxin(folder, "backup", str(taken)).returncode == 0
+    assert tongxin(folder, "token", "--as", "auditor", "--org", "3709").returncode == 5, "the tree is empty: nobody can be appointed"
+    loaded = tongxin(folder, "up", "--detach", "--sample")
+    assert "3,877 organisations, 0 refused" in loaded.stdout, loaded.stderr
+    position = status.of(DataFolder(folder)).services["membership"].position
+    assert tongxin(folder, "restore", str(taken)).returncode == 1, "a running node is not restored"
+    assert tongxin(folder, "down").returncode == 0
+    assert tongxin(folder, "restore", str(taken)).returncode == 0
+    held = tongxin(folder, "up", "--detach")
+    assert held.returncode == 4
+    assert "others have seen more of its history" in held.stderr
+    back = tongxin(folder, "history", "restore", "membership")
+    assert back.stdout.strip() == f"membership goes up to position {position}", back.stderr
+    until(lambda: ready(folder), folder, "the node is ready with its history whole")
+    assert tongxin(folder, "token", "--as", "auditor", "--org", "3709").stdout.count(".") == 2
+
+
+def test_a_damaged_backup_is_refused(folder: Path) -> None:
+    taken = folder.parent / "backup"
+    with (taken / "vault.dump").open("r+b") as file:
+        file.seek(100)
+        file.write(b"x")
+    done = tongxin(folder, "restore", str(taken))
+    assert done.returncode == 2
+    assert "damaged: vault.dump" in done.stderr
+
+
 def test_down_leaves_no_process_even_without_a_supervisor(folder: Path) -> None:
     os.kill(int((folder / "lock").read_text()), signal.SIGKILL)
     done = tongxin(folder, "down")
