@@ -135,7 +135,7 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
                 database_connections=8,
             )
             parts = Parts(broker=broker, client=client)
-            service = main.create_app(settings, parts=parts)  # type: ignore[attr-defined]
+            service = main.create_app(settings, parts=parts)
             await stack.enter_async_context(service.http.router.lifespan_context(service.http))
             services[name], mounts[name] = service, httpx.ASGITransport(service)
         key = SigningKey.at(folder / "node.pem")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -282,12 +283,12 @@ async def test_posts_duties_delegation_and_hand_over(town: RunningNode) -> None:
     at = ended.headers["position"]
     assert (await town.get("membership/appointments", organisation=VILLAGE, at_least=at)).json()["items"][0]["role"] == "steward"
     for who in (CLERK, STRANGER):
-        await until(lambda who=who: refused(town, who))
+        await until(partial(refused, town, who))
     paper = {"successor": "9" * 32, "organisation": VILLAGE, "paper": "ab" * 32, "effective_on": TODAY}
     handed = await town.post(f"membership/staff/{STEWARD}/handover", paper)
     assert handed.status_code == 200, handed.text
     assert (await town.post("membership/members", person(6), by="9" * 32)).status_code == 201
-    await until(lambda: refused(town, STEWARD))
+    await until(partial(refused, town, STEWARD))
 
 
 async def refused(town: RunningNode, who: str) -> bool:

@@ -47,7 +47,8 @@ def test_unknown_members_are_ignored(path: Path) -> None:
 def test_golden_files_hold_sealed_values_only(event: type[Event]) -> None:
     data = data_of(GOLDEN / f"{event.TYPE}.json")
     for name in event.SEALED:
-        assert data[name] is None or Ciphertext(**data[name])
+        if data[name] is not None:
+            Ciphertext(**data[name])  # raises where a part is missing, or one too many
 
 
 def test_a_malformed_object_is_not_taken_for_an_erased_value() -> None:

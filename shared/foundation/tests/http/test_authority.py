@@ -1,21 +1,25 @@
 """The authority view against a naive model, live against rebuilt, and memory against tables."""
 
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
+from random import Random
 
 import asyncpg
 import pytest
 from contracts.kernel import AuthorityChange, Event, Granted, Revoked, UnitEnded, UnitPlaced
 from foundation.authority import Authority, fold
-from foundation.authority_view import AuthorityView, TableRows, authority_projection
+from foundation.authority_view import AuthorityView, ChangesOf, TableRows, authority_projection
 from foundation.history import Happened
 from foundation.migrations import FOUNDATION, migrate
 from foundation.record import Envelope
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from .sample import NOW, ListedRows
 
+Pool = asyncpg.Pool
 UNITS = [f"u{number}" for number in range(7)]
 DAYS = [date(2026, 1, 1) + timedelta(days=number) for number in range(6)]
 units, days = st.sampled_from(UNITS), st.sampled_from(DAYS)
@@ -94,25 +98,33 @@ class Changed(Event, type="tests.Changed", version=1):
 
 
 def happened(position: int) -> Happened:
-    envelope = Envelope("i", "s", "tests.Changed.v1", "t-1", NOW, position + 1, "c", None, "a", None, {})
+    envelope = Envelope("i", "s", "tests.Changed.v1", "t-1", NOW, position + 1, "c", "a", Raw(b"{}"))
     return Happened(position, envelope, Changed(number=position))
 
 
+def changes_in(history: Sequence[AuthorityChange]) -> ChangesOf:
+    """An event says which of these it changes."""
+
+    def changes_of(event: Event) -> Sequence[AuthorityChange]:
+        assert isinstance(event, Changed)
+        return [history[event.number]]
+
+    return changes_of
+
+
 @pytest.fixture
-async def pool(database: str):  # type: ignore[no-untyped-def]
+async def pool(database: str) -> AsyncIterator[Pool]:
     await migrate(database, FOUNDATION)
     async with asyncpg.create_pool(database, min_size=1, max_size=2) as pool:
         yield pool
 
 
-async def test_tables_hold_what_memory_holds_whatever_the_batches(pool) -> None:  # type: ignore[no-untyped-def]
+async def test_tables_hold_what_memory_holds_whatever_the_batches(pool: Pool) -> None:
     """Seeded random histories, applied in random batches, read back in random steps."""
-    from random import Random  # noqa: PLC0415
-
     random = Random(20260302)
     for _ in range(12):
         history = [_random_change(random) for _ in range(60)]
-        projection = authority_projection("tests", lambda event, history=history: [history[event.number]])
+        projection = authority_projection("tests", changes_in(history))
         tables = {table.name: table.name for table in projection.tables}
         async with pool.acquire() as connection:
             for table in projection.tables:
@@ -130,17 +142,16 @@ async def test_tables_hold_what_memory_holds_whatever_the_batches(pool) -> None:
                     assert found == naive(history, principal, "clerk", unit, on)
 
 
-def _random_change(random) -> AuthorityChange:  # type: ignore[no-untyped-def]
+def _random_change(random: Random) -> AuthorityChange:
     unit, other, day = random.choice(UNITS), random.choice([None, *UNITS]), random.choice(DAYS)
     grant = f"g{random.randrange(4)}"
-    return random.choice(
-        [
-            UnitPlaced(unit, other, day),
-            UnitEnded(unit, other, day),
-            Granted(grant, random.choice("pq"), unit, "clerk", day, random.choice([None, *DAYS])),
-            Revoked(grant, day),
-        ]
-    )
+    one_of_each: list[AuthorityChange] = [
+        UnitPlaced(unit, other, day),
+        UnitEnded(unit, other, day),
+        Granted(grant, random.choice("pq"), unit, "clerk", day, random.choice([None, *DAYS])),
+        Revoked(grant, day),
+    ]
+    return random.choice(one_of_each)
 
 
 async def test_a_history_begun_anew_is_learnt_anew() -> None:

@@ -104,7 +104,9 @@ async def test_a_command_is_one_trace_and_its_record_carries_it(signing_key: Sig
     spans = {span.name: span for span in exporter.get_finished_spans()}
     server, command = spans["HTTP POST"], spans["command"]
     assert {f"{span.context.trace_id:032x}" for span in (server, command)} == {trace}
+    assert server.parent is not None
     assert f"{server.parent.span_id:016x}" == parent
+    assert command.parent is not None
     assert command.parent.span_id == server.context.span_id
     assert json.loads(recorded.record)["correlationid"] == trace
     assert_clean(str([span.to_json() for span in spans.values()]))

@@ -199,5 +199,6 @@ async def test_an_older_program_stops_when_a_newer_one_has_taken_over(pool: Pool
     new = ProjectionRunner(group(replace(UNITS, version=2)), store, pool)
     await new.start()
     await new.reached(1, 5)
-    assert await pool.fetch("select unit, events from unit_counts order by unit") == [("1", 1), ("2", 1)]
+    counted = await pool.fetch("select unit, events from unit_counts order by unit")
+    assert [tuple(row) for row in counted] == [("1", 1), ("2", 1)]
     await new.close()

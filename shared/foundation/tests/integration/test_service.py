@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -55,7 +55,7 @@ async def running(two: Node, *names: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def until(what: Callable[[], "asyncio.Future[bool]"], seconds: float = 20) -> None:
+async def until(what: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not await what():  # noqa: ASYNC110 - it asks another service over HTTP
             await asyncio.sleep(0.02)

@@ -152,7 +152,7 @@ async def test_a_refusal_settles_a_timer_and_a_bug_holds_up_no_other(pool: Pool,
     assert await timers.fire_due() == 0
     assert timers.failed == 1
     outcomes = await pool.fetch("select timer, outcome from fired_timers order by timer")
-    assert outcomes == [("examine-1", "refused: unit-unknown"), ("examine-2", "failed: ZeroDivisionError")]
+    assert [tuple(row) for row in outcomes] == [("examine-1", "refused: unit-unknown"), ("examine-2", "failed: ZeroDivisionError")]
 
 
 async def test_one_process_at_a_time_fires_and_another_takes_over(pool: Pool, store: MemoryStore, runner: ProjectionRunner) -> None:

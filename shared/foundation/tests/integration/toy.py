@@ -10,7 +10,7 @@ from foundation.cursor import Connection
 from foundation.history import Happened
 from foundation.projections import Projection, ProjectionGroup, Table, Tables
 from foundation.record import encode
-from foundation.store.port import AppendRequest, EventStore, NewEvent, StreamAppend
+from foundation.store.port import Appended, AppendRequest, EventStore, NewEvent, StreamAppend
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
@@ -112,7 +112,8 @@ async def append(store: EventStore, *events: Event, stream: str = "units-all") -
     stands = len(await store.read_stream(stream))
     new = tuple(record(event, stream, stands + at) for at, event in enumerate(events, 1))
     (outcome,) = await store.append([AppendRequest((StreamAppend(stream, stands, new),))])
-    return outcome.position  # type: ignore[union-attr,no-any-return]
+    assert isinstance(outcome, Appended)
+    return outcome.position
 
 
 async def units(pool: "asyncpg.Pool[asyncpg.Record]") -> list[tuple[str, str | None, str]]:

@@ -104,9 +104,10 @@ def test_what_is_missing_has_its_default() -> None:
 def test_what_does_not_fit_is_refused_as_by_pydantic(change: dict[str, Any]) -> None:
     sealed = {"kid": "k", "nonce": "n", "ciphertext": "c", "commitment": "m"}
     data = {"member": "0" * 32, "organisation": None, "name": sealed, "day": "2026-03-02", **change}
-    for read in (Wide.model_validate, lambda data: decoder(Wide)(orjson.dumps(data))):
-        with pytest.raises(ValidationError):
-            read(data)
+    with pytest.raises(ValidationError):
+        Wide.model_validate(data)
+    with pytest.raises(ValidationError):
+        decoder(Wide)(orjson.dumps(data))
 
 
 def test_an_event_with_validators_is_left_to_them() -> None:

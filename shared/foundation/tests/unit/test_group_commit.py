@@ -195,7 +195,7 @@ async def test_an_answer_nobody_waits_for_any_more_changes_nothing(store: Script
     gone, stays = writer.submit(request("s-1")), writer.submit(request("s-2"))
     gone.cancel()
     store.gate.set()
-    assert await asyncio.gather(first, stays) == [Appended(0), Appended(2)]
+    assert [await first, await stays] == [Appended(0), Appended(2)]
 
 
 async def test_a_long_chain_holds_no_memory(store: Scripted, started: Start) -> None:
