@@ -280,7 +280,7 @@ class Load:
                     if answer.status_code < 500:
                         break
                     if answer.status_code in AGAIN:
-                        self.counts["not now (503)"] += 1
+                        self.counts["not now: " + answer.json()["type"].rpartition(":")[2]] += 1
                     else:
                         self.surprises[f"{answer.status_code} to {command.path.rsplit('/', 1)[-1]}"] += 1
                 await asyncio.sleep(0.05)  # a polite client's pause between attempts

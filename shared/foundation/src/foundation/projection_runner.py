@@ -124,18 +124,20 @@ class ProjectionRunner:
             self._reached(cursor, records[-1].position)
 
     async def _catch_up(self, cursor: Cursor, records: Sequence[Recorded], epoch: int) -> Cursor:
-        batch = await self.group.batch(records)
-        now = Cursor(epoch, records[-1].position, records[-1].leaf)
+        # Another process may have gone further than this one's last batch: what it applied is in these records once more.
+        fresh = [record for record in records if record.position > cursor.last]
+        if not fresh:
+            return cursor
+        batch = await self.group.batch(fresh)
+        now = Cursor(epoch, fresh[-1].position, fresh[-1].leaf)
         try:
             await self._apply(cursor, now, batch)
         except CursorMoved:
-            # Another process was first. Where it went no further than this batch, only the rest is left to do.
             async with self._pool.acquire() as connection:
                 moved = await cursors.read(connection, self.group.consumer, self.group.source)
-            rest = [record for record in records if record.position > moved.last]
             if moved.last < cursor.last:
                 raise
-            return await self._catch_up(moved, rest, epoch) if rest else moved
+            return await self._catch_up(moved, fresh, epoch)
         return now
 
     async def _apply(self, was: Cursor, now: Cursor, batch: Batch) -> None:

@@ -15,6 +15,7 @@ from foundation.projection_runner import ProjectionRunner
 from foundation.projections import Projection, Tables
 from foundation.rebuild import ensure_built
 from foundation.store.memory import MemoryStore
+from foundation.store.port import Recorded
 
 from .toy import UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, units
 
@@ -85,6 +86,38 @@ async def test_racing_runners_apply_every_event_once(pool: Pool, store: MemorySt
         await runner.reached(position, 20)
         await runner.close()
     assert await pool.fetchval("select sum(events) from unit_counts") == 40
+
+
+class Pausing(MemoryStore):
+    """Its subscribers sleep until they are woken, and then are given two events at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.woken = asyncio.Event()
+
+    async def subscribe(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+        await self.woken.wait()
+        while batch := await self.read(after, limit=2):
+            yield batch
+            after = batch[-1].position
+        await asyncio.Event().wait()
+
+
+async def test_a_runner_that_slept_does_not_apply_what_others_have_applied(pool: Pool) -> None:
+    store = Pausing()
+    asleep = ProjectionRunner(group(), store, pool)
+    await asleep.start()
+    await append(store, *[UnitPlaced(unit="1", parent=None, name=str(n)) for n in range(3)])
+    async with pool.acquire() as connection:
+        start = await cursors.read(connection, "toy-service", "toy")
+    other = ProjectionRunner(group(), store, pool)
+    await other._catch_up(start, await store.read(-1), 0)
+    position = await append(store, *[UnitPlaced(unit="1", parent=None, name=str(n)) for n in (3, 4)])
+    store.woken.set()  # its second batch begins with an event that the other has applied
+    await asleep.reached(position, 10)
+    assert await pool.fetchval("select events from unit_counts") == 5
+    await asleep.close()
+    await store.close()
 
 
 async def test_cursor_and_tables_move_together_or_not_at_all(pool: Pool, store: MemoryStore) -> None:
