@@ -1,7 +1,7 @@
 """The authority view of one service: its tables, fed by the history that tells who may act, and the copy of them in memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +11,7 @@ import asyncpg
 from contracts.kernel import AuthorityChange, Event
 
 from foundation.authority import Authority, Changes, Grant, Standing, fold
-from foundation.coalesce import Coalesced
+from foundation.batched import Shared
 from foundation.cursor import Connection
 from foundation.history import Happened
 from foundation.projections import Projection, Table, Tables
@@ -149,7 +149,7 @@ class AuthorityView:
         self._authority = Authority()
         self._epoch = 0
         self._refreshed_at: float | None = None
-        self._looks: Coalesced[None, None] = Coalesced(self._look, at_once=1)
+        self._looks: Shared[None, None] = Shared(self._look, at_once=1)
 
     def age_seconds(self) -> float:
         """How long ago everything there was to know was known here; infinite before the first load."""
@@ -184,9 +184,9 @@ class AuthorityView:
 
     async def refresh(self) -> None:
         """Take in what the tables have that memory has not; whoever asks meanwhile shares the next look. Raises what reading raises."""
-        await self._looks.get(None)
+        await self._looks([None])
 
-    async def _look(self, _: Sequence[None]) -> Mapping[None, None]:
+    async def _look(self, asked: list[None]) -> Sequence[None]:
         started = self._monotonic()
         newer = await self._rows.newer(self._authority.position)
         if newer.position < self._authority.position or newer.epoch != self._epoch:
@@ -195,7 +195,7 @@ class AuthorityView:
             self._authority, self._epoch = Authority(), newer.epoch
         self._authority.learn(newer.standings, newer.grants)
         self._refreshed_at = started
-        return {}
+        return asked
 
     async def follow(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Refresh for ever; what goes wrong shows as age."""

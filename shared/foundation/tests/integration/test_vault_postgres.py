@@ -12,7 +12,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
-from foundation.vault.batching import Shared
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable
 from foundation.vault.port import Key, KeyDestroyed, KeyOf, Opening, PurposeForbidden, Tombstone, VaultUnavailable
@@ -218,13 +217,3 @@ def test_a_master_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -
     for text in ("", "short", "x" * 43 + "!"):
         with pytest.raises(MasterKeyUnusable):
             MasterKey.from_text(text)
-
-
-async def test_a_call_that_comes_as_a_batch_ends_is_answered() -> None:
-    async def run(items: list[int]) -> list[int]:
-        return items
-
-    shared: Shared[int, int] = Shared(run, at_once=1)
-    for n in range(100):
-        assert await asyncio.wait_for(shared([n]), 5) == [n]
-    assert await asyncio.gather(*(shared([n, n]) for n in range(50))) == [[n, n] for n in range(50)]

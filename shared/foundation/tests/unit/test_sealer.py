@@ -1,6 +1,5 @@
 """Sealing events and opening them: what goes in comes out, and nothing else does."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum

@@ -20,9 +20,9 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from foundation.batched import Shared
 from foundation.ids import random_id
 from foundation.sealing import KEY_BYTES, b64, framed, unb64
-from foundation.vault.batching import Shared
 from foundation.vault.cache import Freshness, Recent
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable, unwrap, wrap
 from foundation.vault.port import (
