@@ -1,12 +1,13 @@
 """Ways out where the rollback guard refuses writes: take back from the topic what it has seen, or give it up (DESIGN 3)."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from foundation.broker.port import Broker, Message
 from foundation.clock import Clock
 from foundation.record import decode, leaf_hash
 from foundation.store.guard import RollbackGuard
-from foundation.store.port import Head, Reader, Recorded
+from foundation.store.port import Head, Reader, Recorded, WritesRefused
 
 FETCH_TIMEOUT_MS = 2_000
 RECORDS_AT_ONCE = 500
@@ -33,7 +34,11 @@ class Recovery:
                 next_position += 1
             if len(waiting) == RECORDS_AT_ONCE:
                 head, waiting = await self._guard.restore(waiting), []
-        return await self._guard.restore(waiting) if waiting else head
+        if waiting:
+            head = await self._guard.restore(waiting)
+        with suppress(WritesRefused):  # others may have seen even more
+            await self._guard.check()
+        return head
 
     async def declare_epoch(self, actor: str) -> Head:
         """Give up whatever others have seen beyond the surviving records, and go on in a new epoch. Returns its first head."""

@@ -130,7 +130,9 @@ class RollbackGuard:
             self._check_seen(records)
             for recorded in records:
                 await _insert(connection, recorded)
-            return await read_head(connection)
+            reached = await read_head(connection)
+        self._asked_at = float("-inf")  # what was refused before says nothing any more
+        return reached
 
     def _check_seen(self, records: Sequence[Recorded]) -> None:
         leaves = {recorded.position: recorded.leaf for recorded in records}
