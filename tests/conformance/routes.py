@@ -161,6 +161,8 @@ def routes(it: Served) -> list[Route]:
             Route("GET", "/operation/parked", NODE, service=service),
             Route("POST", "/operation/replay", NODE, {"source": "membership", "key": "member-x"}, service=service),
             Route("POST", "/operation/rebuild", NODE, service=service),
+            Route("POST", "/operation/history/restore", NODE, service=service),
+            Route("POST", "/operation/history/epoch", NODE, service=service),
             *(Route("GET", path, service=service) for path in sorted(OPEN)),
         ]
 

@@ -213,6 +213,15 @@ class Calling:
         )
 
 
+def check_command(request: Request) -> None:
+    """A command's own headers, before anything is looked up for it.
+
+    Raises IdempotencyKeyMissing, IdempotencyKeyMalformed, IfMatchMalformed.
+    """
+    checked_key(request.headers.get("idempotency-key"))
+    expected_version(request.headers.get("if-match"))
+
+
 def application(request: Request) -> Application:
     """The service that a request came to."""
     return cast(Application, request.scope["app"].state.application)

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foundation.http.answers import Accepted
-from foundation.http.caller import BEARER, application, the_application
+from foundation.http.caller import BEARER, application, check_command, the_application
 from foundation.http.limits import SCOPE_KEY, limit_of
 from foundation.http.strict import StrictRequest, check_accept, check_content_type, check_text
 
@@ -67,6 +67,7 @@ class DirectCommand:
                 errors.append(_MISSING)
         if errors:
             raise RequestValidationError(errors)
+        check_command(request)
         answer = await self._endpoint(**values)
         if self._status is not None:
             answer.status_code = self._status

@@ -1,17 +1,22 @@
 """Routes that read JSON strictly and document what every route may answer."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_type_hints
 
 from fastapi import APIRouter
 from fastapi.datastructures import DefaultPlaceholder
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Scope
 
 from foundation.commands import IdempotencyKeyReused, PreconditionFailed
 from foundation.http.answers import ACCEPTED_RESPONSE, Accepted
+from foundation.http.caller import BEARER
 from foundation.http.conditions import IF_MATCH, IfMatchMalformed
 from foundation.http.direct import DirectCommand
 from foundation.http.idempotency import IDEMPOTENCY_KEY, IdempotencyKeyMalformed, IdempotencyKeyMissing
@@ -51,9 +56,9 @@ class Route(APIRoute):
         if self.is_command:
             responses = merged({options.get("status_code") or 200: ACCEPTED_RESPONSE}, COMMAND_PROBLEMS, responses or {})
             options["openapi_extra"] = {"parameters": [IDEMPOTENCY_KEY, IF_MATCH], **(options.get("openapi_extra") or {})}
-        elif "GET" in (options.get("methods") or ()):
-            options["openapi_extra"] = {"parameters": [AT_LEAST], **(options.get("openapi_extra") or {})}
         super().__init__(path, endpoint, responses=merged(COMMON_PROBLEMS, responses or {}), **options)
+        if "GET" in (self.methods or ()) and _knows_its_caller(self.dependant):  # it is the caller's check that waits
+            self.openapi_extra = {"parameters": [AT_LEAST], **(self.openapi_extra or {})}
         if self.is_command and (direct := DirectCommand.of(self)) is not None:
             self.app = direct
 
@@ -80,6 +85,16 @@ class Route(APIRoute):
             return response
 
         return checked
+
+
+def _knows_its_caller(dependant: Dependant) -> bool:
+    return dependant.call is BEARER or any(map(_knows_its_caller, dependant.dependencies))
+
+
+def methods_at(routes: Sequence[BaseRoute], scope: Scope) -> str:
+    """All methods that the routes at an address take, for Allow (RFC 9110, 10.2.1)."""
+    found = (one.methods or () for one in routes if isinstance(one, StarletteRoute) and one.matches(scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for methods in found for method in methods}))
 
 
 class Router(APIRouter):

@@ -1,6 +1,7 @@
 """The HTTP side of a service in one place: routes, exception handlers, middleware, and the OpenAPI document."""
 
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import asyncpg
@@ -21,7 +22,7 @@ from foundation.http.auth import KeysUnavailable, TokenExpired, TokenInvalid, To
 from foundation.http.caller import ActingAsNeeded, AuthorityStale, NotPermitted
 from foundation.http.direct import Commands
 from foundation.http.edge import Edge
-from foundation.http.routing import Route, Router
+from foundation.http.routing import Route, Router, methods_at
 from foundation.progress import Halted
 from foundation.store import port as store
 from foundation.store import writer
@@ -78,10 +79,16 @@ def handlers() -> dict[Any, Callable[..., Any]]:
 
         return handle
 
+    async def of_the_router(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Starlette names the methods of the first route at the address only.
+            error.headers = {"allow": methods_at(request.app.router.routes, request.scope)}
+        return problems.problem(problems.from_http_exception(error), trace=request.scope.get("tongxin.trace"))
+
     return {
         Refusal: answer(lambda refusal: refusal),
         RequestValidationError: answer(problems.from_validation),
-        HTTPException: answer(problems.from_http_exception),
+        HTTPException: of_the_router,
         commands.Contended: answer(lambda _: problems.Contended("others kept changing this at the same moment; send it again")),
         record.RecordTooLarge: answer(lambda error: problems.RecordTooLarge("what you send is too much for one record", size=error.size)),
         writer.Overloaded: answer(lambda _: problems.Overloaded("there is more to do than we can take just now; send it again")),
