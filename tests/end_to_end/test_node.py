@@ -191,6 +191,7 @@ def test_down_leaves_no_process_even_without_a_supervisor(folder: Path) -> None:
 
 def test_a_taken_port_is_named(folder: Path, base_port: int) -> None:
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", base_port + 1))
         taken.listen()
         done = tongxin(folder, "up", "--detach")
