@@ -208,5 +208,6 @@ def run(create_app: Callable[[S], Service], settings: S) -> None:
         timeout_graceful_shutdown=settings.stop_seconds_max,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nothing here trusts what a proxy says of its client
         server_header=False,
     )
