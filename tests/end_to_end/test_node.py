@@ -92,12 +92,14 @@ def folder(base_port: int) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="tongxin-node-"))
     place.chmod(0o711)
     made = place / "data"
-    up(made, "--base-port", str(base_port))
-    yield made
-    tongxin(made, "down")
-    for process in of_this_node(made):
-        process.kill()
-    shutil.rmtree(place, ignore_errors=True)
+    try:
+        up(made, "--base-port", str(base_port))
+        yield made
+    finally:
+        tongxin(made, "down")
+        for process in of_this_node(made):
+            process.kill()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def test_it_is_ready_and_says_where_everything_is(folder: Path, base_port: int) -> None:
