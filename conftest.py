@@ -13,9 +13,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 from foundation.migrations import FOUNDATION, migrate
-from node.embedded.broker import ApacheKafka, NoidaBroker, answers
+from node.embedded.broker import answers
 from node.embedded.ports import free_port
 from node.embedded.postgres import Postgres
+
+from tests.support import embedded_broker, fresh_database, started_postgres
 
 
 class Container:
@@ -40,28 +42,15 @@ def postgres() -> Iterator[Postgres | Container]:
         with image as container:
             yield Container(f"{container.get_container_host_ip()}:{container.get_exposed_port(5432)}", password)
         return
-    folder = Path(tempfile.mkdtemp(prefix="tongxin-test-"))
-    folder.chmod(0o711)
-    server = Postgres(folder / "pg", free_port(), settings={"max_connections": "200"})
-    server.start()
-    try:
+    with started_postgres({"max_connections": "200"}) as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 async def database(postgres: Postgres) -> AsyncIterator[str]:
     """The DSN of a fresh, empty database."""
-    name = f"t{os.getpid()}_{secrets.token_hex(4)}"
-    admin = await asyncpg.connect(postgres.dsn())
-    try:
-        await admin.execute(f'create database "{name}"')
-        yield postgres.dsn(name)
-        await admin.execute(f'drop database "{name}" with (force)')
-    finally:
-        await admin.close()
+    async with fresh_database(postgres, f"t{os.getpid()}_{secrets.token_hex(4)}") as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +71,8 @@ def migrated_template(postgres: Postgres) -> str:
 @pytest.fixture
 async def migrated(postgres: Postgres, migrated_template: str) -> AsyncIterator[str]:
     """The DSN of a fresh database with foundation's migrations applied."""
-    name = f"m{os.getpid()}_{secrets.token_hex(4)}"
-    admin = await asyncpg.connect(postgres.dsn())
-    try:
-        await admin.execute(f'create database "{name}" template "{migrated_template}"')
-        yield postgres.dsn(name)
-        await admin.execute(f'drop database "{name}" with (force)')
-    finally:
-        await admin.close()
+    async with fresh_database(postgres, f"m{os.getpid()}_{secrets.token_hex(4)}", template=migrated_template) as dsn:
+        yield dsn
 
 
 @contextmanager
@@ -127,7 +110,7 @@ def kafka_bootstrap() -> Iterator[str]:
             yield bootstrap
         return
     folder = Path(tempfile.mkdtemp(prefix="tongxin-broker-"))
-    server = (ApacheKafka if os.environ.get("TONGXIN_TEST_BROKER") == "apache" else NoidaBroker)(folder, free_port())
+    server = embedded_broker(folder)
     server.start()
     try:
         yield server.bootstrap

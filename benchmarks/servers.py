@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from node.embedded.broker import NoidaBroker
+from node.embedded.ports import free_port
 from node.embedded.postgres import Postgres
 
 SETTINGS = {"max_connections": "300", "shared_buffers": "1GB", "max_wal_size": "8GB", "synchronous_commit": "on", "fsync": "on"}
@@ -43,13 +43,6 @@ def parts(dsn: str) -> list[str]:
     """Host, port, user, password and database of a DSN, for programs that want them apart."""
     url = urlsplit(dsn)
     return [str(url.hostname), str(url.port), str(url.username), str(url.password), url.path.lstrip("/")]
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -27,9 +27,8 @@ from membership.organisations import commands as organisations
 from membership.organisations.commands import Particulars
 from membership.organisations.organisation import FOUND
 from membership.settings import Settings
+from node.embedded.ports import free_port
 from pydantic import SecretStr
-
-from benchmarks.servers import free_port
 
 CITY, COUNTY, UNION = "3709", "370911", "370911001.1"
 STEWARD = "5" * 32

@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 
+from node.embedded.ports import free_port
+
 from benchmarks.client import load
 from benchmarks.load import report
-from benchmarks.servers import free_port
 
 APP = """
 import uvicorn

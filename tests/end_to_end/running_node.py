@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import assistance.main
-import asyncpg
 import httpx
 import membership.main
 from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import Broker
-from foundation.clock import SystemClock
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.running import Parts
 from foundation.service import Service
@@ -24,6 +22,8 @@ from foundation.vault.masterkey import MasterKey
 from membership.settings import Settings as MembershipSettings
 from node.embedded.postgres import Postgres
 from node.topology import SERVICES
+
+from tests.support import as_role, by_name, execute, fresh_database, issuer_of
 
 TOP = "3709"
 BOSS = "a" * 32
@@ -81,24 +81,11 @@ async def running_node(
     """A node of its own for one test; its databases go with it. `vault`: an instance of its own for the vault, as nodes have."""
     suffix = secrets.token_hex(4)
     servers = {"membership": postgres, "assistance": postgres, "vault": vault or postgres}
-    names = {name: f"e2e_{name}_{suffix}" for name in servers}
-    for name, server in servers.items():
-        await _execute(server, f'create database "{names[name]}"')
-    databases = {name: server.dsn(names[name]) for name, server in servers.items()}
-    async with _started(databases, suffix, folder, broker or MemoryBroker()) as node:
-        yield node
-    for name, server in servers.items():
-        await _execute(server, f'drop database "{names[name]}" with (force)')
+    async with AsyncExitStack() as stack:
+        databases = {name: await stack.enter_async_context(fresh_database(on, f"e2e_{name}_{suffix}")) for name, on in servers.items()}
+        yield await stack.enter_async_context(_started(databases, suffix, folder, broker or MemoryBroker()))
     for name in ("membership", "assistance"):
-        await _execute(servers["vault"], f'drop role "{name}_{suffix}"')
-
-
-async def _execute(server: Postgres, statement: str) -> None:
-    admin = await asyncpg.connect(server.dsn())
-    try:
-        await admin.execute(statement)
-    finally:
-        await admin.close()
+        await execute(servers["vault"], f'drop role "{name}_{suffix}"')
 
 
 @asynccontextmanager
@@ -108,15 +95,8 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
     await keeper.prepare()
     services: dict[str, Service] = {}
     mounts: dict[str, httpx.ASGITransport] = {}
-
-    async def route(request: httpx.Request) -> httpx.Response:
-        transport = mounts.get(request.url.host)
-        if transport is None:
-            raise httpx.ConnectError("nobody listens there")
-        return await transport.handle_async_request(request)
-
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(transport=httpx.MockTransport(route), timeout=60))
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=by_name(mounts), timeout=60))
         for name, main, kind in (
             ("membership", membership.main, MembershipSettings),
             ("assistance", assistance.main, Settings),
@@ -126,7 +106,7 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
             settings = kind(
                 node_org=TOP,
                 database_dsn=databases[name],
-                vault_dsn=databases["vault"].replace(databases["vault"].split("//")[1].split("@")[0], f"{role}:secret", 1),
+                vault_dsn=as_role(databases["vault"], role, "secret"),
                 master_key_file=folder / "master.key",
                 kafka_bootstrap="unused",
                 sources={"membership": "http://membership", "assistance": "http://assistance"},
@@ -139,8 +119,7 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
             await stack.enter_async_context(service.http.router.lifespan_context(service.http))
             services[name], mounts[name] = service, httpx.ASGITransport(service)
         key = SigningKey.at(folder / "node.pem")
-        issuer = NodeIssuer(key, issuer=settings.node_issuer, audience="tongxin", clock=SystemClock())
-        node = RunningNode(client, issuer, keeper, databases["vault"], databases, services, key)
+        node = RunningNode(client, issuer_of(settings), keeper, databases["vault"], databases, services, key)
         answer = await node.post("membership/appointments/first", {"principal": BOSS}, by="service:node")
         assert answer.status_code == 201, answer.text
         yield node

@@ -8,14 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 from contracts.membership import Level, OrganisationKind, Role
 from foundation.broker.memory import MemoryBroker
-from foundation.clock import SystemClock
 from foundation.commands import Actor
 from foundation.http.caller import Application
-from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.running import Parts
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
@@ -27,6 +24,8 @@ from membership.organisations.commands import Particulars
 from membership.organisations.organisation import FOUND
 from membership.settings import Settings
 from node.embedded.postgres import Postgres
+
+from tests.support import as_role, execute, fresh_database, issuer_of
 
 CITY, COUNTY, UNION, OTHER_UNION, OTHER_COUNTY = "3709", "370911", "370911001.1", "370911001.2", "370902"
 STEWARD, ELSEWHERE = "5" * 32, "e" * 32
@@ -41,7 +40,7 @@ class Node:
         self.settings = Settings(
             node_org=CITY,
             database_dsn=databases["membership"],
-            vault_dsn=databases["vault"].replace(databases["vault"].split("//")[1].split("@")[0], f"{role}:secret", 1),
+            vault_dsn=as_role(databases["vault"], role, "secret"),
             kafka_bootstrap="in memory",
             master_key_file=folder / "master.key",
             signing_key_file=folder / "node.pem",
@@ -63,35 +62,24 @@ class Node:
 
     def bearer(self, principal: str) -> dict[str, str]:
         """The header of a principal's token."""
-        issuer = NodeIssuer(
-            SigningKey.at(self.settings.signing_key_file), issuer=self.settings.node_issuer, audience="tongxin", clock=SystemClock()
-        )
-        return {"authorization": f"Bearer {issuer.mint(principal)}"}
+        return {"authorization": f"Bearer {issuer_of(self.settings).mint(principal)}"}
 
 
 @asynccontextmanager
 async def node(postgres: Postgres, folder: Path) -> AsyncIterator[Node]:
     """A fresh node, gone afterwards."""
     suffix = secrets.token_hex(4)
-    role, names = f"membership_{suffix}", {name: f"h_{name}_{suffix}" for name in ("membership", "vault")}
-    admin = await asyncpg.connect(postgres.dsn())
-    try:
-        for database in names.values():
-            await admin.execute(f'create database "{database}"')
-        databases = {name: postgres.dsn(database) for name, database in names.items()}
+    role = f"membership_{suffix}"
+    async with fresh_database(postgres, f"h_membership_{suffix}") as service, fresh_database(postgres, f"h_vault_{suffix}") as vault:
         MasterKey.create(folder / "master.key")
-        keeper = Keeper(databases["vault"], MasterKey.from_file(folder / "master.key"))
+        keeper = Keeper(vault, MasterKey.from_file(folder / "master.key"))
         await keeper.prepare()
         await keeper.admit(role, "secret", ["membership", "roster"])
-        it = Node(folder, databases, role)
+        it = Node(folder, {"membership": service, "vault": vault}, role)
         async with it.service() as (app, _):
             await found(app)
         yield it
-        for database in names.values():
-            await admin.execute(f'drop database "{database}" with (force)')
-        await admin.execute(f'drop role "{role}"')
-    finally:
-        await admin.close()
+    await execute(postgres, f'drop role "{role}"')
 
 
 async def found(app: Application) -> None:

@@ -4,7 +4,6 @@ noida-db loses what it had acknowledged in its last second or two when it is kil
 """
 
 import asyncio
-import os
 import random
 import shutil
 import signal
@@ -19,7 +18,8 @@ from foundation.consumer import Consumer, Pace
 from foundation.relay import Relay
 from foundation.store.postgres import PostgresStore
 from node.embedded.broker import ApacheKafka, NoidaBroker
-from node.embedded.ports import free_port
+
+from tests.support import embedded_broker
 
 from .following import CATALOGUE, Ledger, LocalSource, count_on, ledger, until
 
@@ -37,7 +37,7 @@ async def pool(migrated: str) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[NoidaBroker | ApacheKafka]:
-    server = (ApacheKafka if os.environ.get("TONGXIN_TEST_BROKER") == "apache" else NoidaBroker)(tmp_path / "broker", free_port())
+    server = embedded_broker(tmp_path / "broker")
     server.start()
     yield server
     server.stop(how=signal.SIGKILL)

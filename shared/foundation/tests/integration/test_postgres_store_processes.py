@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from foundation.store.port import Appended, AppendRequest, NewEvent, Outcome, Re
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
 from node.embedded.postgres import Postgres
+
+from tests.support import started_postgres
 
 
 def request(stream: str, expected: int = 0, *, record: bytes = b"x") -> AppendRequest:
@@ -104,17 +105,10 @@ async def test_subscribers_hear_other_processes_at_once_and_through_a_lost_liste
 
 
 @pytest.fixture
-def own_postgres(unused_tcp_port: int) -> Iterator[Postgres]:
+def own_postgres() -> Iterator[Postgres]:
     """A server that this test may kill."""
-    folder = Path(tempfile.mkdtemp(prefix="tongxin-test-"))
-    folder.chmod(0o711)
-    server = Postgres(folder / "pg", unused_tcp_port)
-    server.start()
-    try:
+    with started_postgres({}) as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def test_a_server_killed_under_load_loses_nothing_acknowledged(own_postgres: Postgres) -> None:

@@ -14,6 +14,8 @@ from foundation.service import Service
 from foundation.store.writer import GroupCommit
 from node.embedded.postgres import Postgres
 
+from tests.support import by_name, fresh_database
+
 from .two_services import ADMIN, Node, node
 
 BODY = {"parent": "37", "chair": "c" * 32, "chair_name": "李四光"}
@@ -22,32 +24,18 @@ BODY = {"parent": "37", "chair": "c" * 32, "chair_name": "李四光"}
 @pytest.fixture
 async def two(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Node]:
     suffix = secrets.token_hex(4)
-    admin = await asyncpg.connect(postgres.dsn())
-    names = {name: f"svc_{name}_{suffix}" for name in ("units", "desks", "vault")}
-    try:
-        for database in names.values():
-            await admin.execute(f'create database "{database}"')
-        async with node(tmp_path, suffix, {name: postgres.dsn(database) for name, database in names.items()}) as it:
-            yield it
-        for database in names.values():
-            await admin.execute(f'drop database "{database}" with (force)')
-    finally:
-        await admin.close()
+    async with AsyncExitStack() as stack:
+        names = ("units", "desks", "vault")
+        databases = {name: await stack.enter_async_context(fresh_database(postgres, f"svc_{name}_{suffix}")) for name in names}
+        yield await stack.enter_async_context(node(tmp_path, suffix, databases))
 
 
 @asynccontextmanager
 async def running(two: Node, *names: str) -> AsyncIterator[httpx.AsyncClient]:
     """The services, started in that order, and a client that reaches them by name."""
     mounts: dict[str, httpx.ASGITransport] = {}
-
-    async def route(request: httpx.Request) -> httpx.Response:
-        transport = mounts.get(request.url.host)
-        if transport is None:
-            raise httpx.ConnectError("nobody listens there")
-        return await transport.handle_async_request(request)
-
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(transport=httpx.MockTransport(route)))
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=by_name(mounts)))
         for name in names:
             service: Service = two.service(name, client)
             await stack.enter_async_context(service.http.router.lifespan_context(service.http))

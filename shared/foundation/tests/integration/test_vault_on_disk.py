@@ -1,15 +1,11 @@
 """After an erasure and a purge, no file of the vault's instance holds what was erased."""
 
 import asyncio
-import shutil
 import signal
-import socket
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hmac import digest as hmac_digest
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -21,6 +17,8 @@ from foundation.vault.port import Key, KeyOf, Tombstone, VaultUnavailable
 from foundation.vault.postgres import INDEX_CONTEXT, PostgresVault, bucket_of, key_context, wrapping_context
 from node.embedded.postgres import Postgres
 
+from tests.support import as_role, started_postgres
+
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 NAME, PHONE, NUMBER = "欧阳金丝雀", "13900001234", "370902198001310019"
 
@@ -28,22 +26,8 @@ NAME, PHONE, NUMBER = "欧阳金丝雀", "13900001234", "370902198001310019"
 @pytest.fixture(scope="module")
 def instance() -> Iterator[Postgres]:
     """A PostgreSQL that is run as the vault's is."""
-    folder = Path(tempfile.mkdtemp(prefix="tongxin-vault-"))
-    folder.chmod(0o711)
-    server = Postgres(folder / "pg", free_port(), settings=dict(INSTANCE_SETTINGS))
-    server.start()
-    try:
+    with started_postgres(INSTANCE_SETTINGS) as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def found_in(folder: Path, needles: Mapping[str, bytes]) -> set[str]:
@@ -54,11 +38,6 @@ def found_in(folder: Path, needles: Mapping[str, bytes]) -> set[str]:
             content = path.read_bytes()
             found |= {name for name, needle in needles.items() if needle in content}
     return found
-
-
-def as_role(dsn: str, role: str, password: str) -> str:
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(netloc=f"{role}:{password}@{parts.hostname}:{parts.port}"))
 
 
 async def secrets_of(dsn: str, master: MasterKey, kid: str) -> dict[str, bytes]:

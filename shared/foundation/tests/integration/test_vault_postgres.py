@@ -4,11 +4,10 @@ import asyncio
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -16,6 +15,10 @@ from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable
 from foundation.vault.port import Key, KeyDestroyed, KeyOf, Opening, PurposeForbidden, Tombstone, VaultUnavailable
 from foundation.vault.postgres import PostgresVault
+
+from tests.support import as_role
+
+from .following import until
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 ANN, BEA = "a" * 32, "b" * 32
@@ -29,13 +32,6 @@ async def opened(dsn: str, master: MasterKey, *, stale_seconds: float = 2.0) -> 
         yield vault
     finally:
         await vault.close()
-
-
-async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def test_processes_agree_on_every_key_and_person(vault_dsn: str, master: MasterKey) -> None:
@@ -94,18 +90,13 @@ async def test_no_key_is_made_past_an_erasure_under_way(vault_dsn: str, master: 
         await observer.close()
 
 
-def as_role(dsn: str, role: str) -> str:
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(netloc=f"{role}:pw@{parts.hostname}:{parts.port}"))
-
-
 async def test_a_service_reaches_its_own_purposes_and_tables_only(vault_dsn: str, master: MasterKey) -> None:
     keeper = Keeper(vault_dsn, master)
     roles = {purpose: f"toy_{purpose}_{os.getpid()}" for purpose in ("membership", "aid")}
     for purpose, role in roles.items():
         await keeper.admit(role, "pw", [purpose])
     await keeper.flag_confidential("aid")
-    ours, theirs = as_role(vault_dsn, roles["membership"]), as_role(vault_dsn, roles["aid"])
+    ours, theirs = as_role(vault_dsn, roles["membership"], "pw"), as_role(vault_dsn, roles["aid"], "pw")
     async with opened(ours, master) as membership, opened(theirs, master) as assistance:
         [mine] = await membership.keys_for([KeyOf((ANN,), "membership")])
         [aid] = await assistance.keys_for([KeyOf((ANN,), "aid")])

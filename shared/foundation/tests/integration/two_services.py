@@ -11,7 +11,6 @@ import asyncpg
 import httpx
 from contracts.kernel import AuthorityChange, Catalogue, Event, Granted, Personal, UnitPlaced
 from foundation.broker.memory import MemoryBroker
-from foundation.clock import SystemClock
 from foundation.commands import Actor
 from foundation.cursor import Connection
 from foundation.decider import Decider, Refusal
@@ -19,7 +18,6 @@ from foundation.history import Happened
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Application, Caller
 from foundation.http.routing import Body, Router
-from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.projections import Projection, Table, Tables
 from foundation.reactions import Issue, reacts_to
 from foundation.running import Parts
@@ -27,6 +25,8 @@ from foundation.service import AuthorityFrom, Service
 from foundation.settings import Settings
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
+
+from tests.support import as_role, issuer_of
 
 SINCE = date(2020, 1, 1)
 ADMIN = "a" * 32
@@ -196,9 +196,8 @@ class Node:
         )
 
     def headers(self, principal: str = ADMIN, **more: str) -> dict[str, str]:
-        settings = self.settings["units"]
-        issuer = NodeIssuer(SigningKey.at(settings.signing_key_file), issuer=settings.node_issuer, audience="tongxin", clock=SystemClock())
-        return {"authorization": f"Bearer {issuer.mint(principal)}", **{name.replace("_", "-"): value for name, value in more.items()}}
+        token = issuer_of(self.settings["units"]).mint(principal)
+        return {"authorization": f"Bearer {token}", **{name.replace("_", "-"): value for name, value in more.items()}}
 
 
 @asynccontextmanager
@@ -216,7 +215,7 @@ async def node(folder: Path, suffix: str, databases: dict[str, str]) -> AsyncIte
             name: Settings(
                 node_org="37",
                 database_dsn=databases[name],
-                vault_dsn=with_role(databases["vault"], roles[name], "secret"),
+                vault_dsn=as_role(databases["vault"], roles[name], "secret"),
                 master_key_file=folder / "master.key",
                 kafka_bootstrap="unused",
                 sources={"units": "http://units", "desks": "http://desks"},
@@ -232,8 +231,3 @@ async def node(folder: Path, suffix: str, databases: dict[str, str]) -> AsyncIte
         for role in roles.values():
             await admin.execute(f'drop owned by "{role}" cascade; drop role "{role}"')
         await admin.close()
-
-
-def with_role(dsn: str, role: str, password: str) -> str:
-    """The same database under another role."""
-    return dsn.replace(dsn.split("//")[1].split("@", maxsplit=1)[0], f"{role}:{password}", 1)
