@@ -147,19 +147,15 @@ async def incomplete(node: Node, seconds_max: float) -> list[str]:
 
 
 async def effects(node: Node, load: Load, membership: list[Entry], assistance: list[Entry]) -> list[str]:
-    """In assistance, each event of membership took effect once: in the tally, in the view of people, in what followed from it."""
+    """Each event of membership took effect once: in the tallies, in assistance's view of people, in what followed from it there."""
+    found = []
+    for name in SERVICES:
+        found += await miscounted(node, name, membership)
     connection = await asyncpg.connect(node.dsn("assistance"))
-    tally = await connection.fetch("select position, times from tally")
     people = {row["person"]: (row["organisation"], row["standing"]) for row in await connection.fetch("select * from people")}
     stuck = await connection.fetchval("select (select count(*) from parked_keys) + (select count(*) from refused_reactions)")
     await connection.close()
-    found = [f"{stuck} reactions are parked or refused"] if stuck else []
-    twice = [row["position"] for row in tally if row["times"] != 1]
-    if twice:
-        found.append(f"applied more than once in assistance: positions {sorted(twice)[:SHOWN]} ({len(twice)})")
-    missing = {entry.position for entry in membership} - {row["position"] for row in tally}
-    if missing:
-        found.append(f"never applied in assistance: positions {sorted(missing)[:SHOWN]} ({len(missing)})")
+    found += [f"{stuck} reactions are parked or refused"] if stuck else []
     wrong = [one for one in load.members if people.get(one.member) != (one.organisation, one.standing)]
     if wrong:
         found.append(f"{len(wrong)} people stand in assistance otherwise than was acknowledged, e.g. {wrong[0]}")
@@ -168,6 +164,17 @@ async def effects(node: Node, load: Load, membership: list[Entry], assistance: l
     if ended != Counter(ends):
         found.append(f"{len(ends)} memberships ended, {ended.total()} times was eligibility ended; these differ: {ended - Counter(ends)}")
     return found
+
+
+async def miscounted(node: Node, name: str, membership: list[Entry]) -> list[str]:
+    """Events that a service's views have missed or taken more than once."""
+    connection = await asyncpg.connect(node.dsn(name))
+    times = {row["position"]: row["times"] for row in await connection.fetch("select position, times from tally")}
+    await connection.close()
+    twice = sorted(position for position, count in times.items() if count != 1)
+    missing = sorted({entry.position for entry in membership} - times.keys())
+    found = [f"applied more than once in {name}: positions {twice[:SHOWN]} ({len(twice)})"] if twice else []
+    return found + ([f"never applied in {name}: positions {missing[:SHOWN]} ({len(missing)})"] if missing else [])
 
 
 async def forgotten(load: Load, commands: Sequence[Command]) -> list[str]:

@@ -1,6 +1,6 @@
 """Runs a service as `python -m <service>` does: `python program.py SERVICE [PART,…]`; without the parts named, to show their need.
 
-Assistance gets one more projection, the tally: how often each event of membership took effect.
+Both services get one more projection, the tally: how often each event of membership took effect in their views.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
+from unittest.mock import patch
 
 from foundation import consumer
 from foundation.broker.port import Message
@@ -43,10 +44,9 @@ TALLY = Projection(
 
 
 def create_app(name: str, settings: Settings) -> Service:
-    """The service as its own `main` declares it; assistance with the tally."""
+    """The service as its own `main` declares it, with the tally."""
     service: Service = import_module(f"{name}.main").create_app(settings)
-    if name == "assistance":
-        service.declaration = replace(service.declaration, projections=(*service.declaration.projections, TALLY))
+    service.declaration = replace(service.declaration, projections=(*service.declaration.projections, TALLY))
     return service
 
 
@@ -66,7 +66,7 @@ def without_continuity() -> None:
     def trusting(_: Cursor, messages: Sequence[Message]) -> Following:
         return Following(tuple(Arrived(one.position, one.value, leaf_hash(one.value)) for one in messages), None)
 
-    consumer.follow = trusting
+    patch.object(consumer, "follow", trusting).start()
 
 
 def without_reconcile() -> None:
@@ -75,7 +75,7 @@ def without_reconcile() -> None:
     async def never(_: consumer.Consumer) -> None:
         await asyncio.Event().wait()
 
-    consumer.Consumer.reconcile = never  # type: ignore[method-assign]
+    patch.object(consumer.Consumer, "reconcile", never).start()
 
 
 def without_guard() -> None:
@@ -84,7 +84,7 @@ def without_guard() -> None:
     async def trusting(_: RollbackGuard) -> None:
         return
 
-    RollbackGuard.check = trusting  # type: ignore[method-assign]
+    patch.object(RollbackGuard, "check", trusting).start()
 
 
 WITHOUT: dict[str, Callable[[], None]] = {"continuity": without_continuity, "reconcile": without_reconcile, "guard": without_guard}
