@@ -13,6 +13,7 @@ import orjson
 import uvloop
 from foundation import record
 from foundation.clock import SystemClock
+from foundation.cursor import Pool
 from foundation.history import Reading
 from foundation.ids import uuid7
 from foundation.migrations import migrate
@@ -59,7 +60,7 @@ async def fill(store: PostgresStore, events: int) -> None:
         await store.append([one() for _ in range(min(PAGE, events - start))])
 
 
-async def limit(pool: "asyncpg.Pool[asyncpg.Record]") -> int:
+async def limit(pool: Pool) -> int:
     """Key-set read and orjson, nothing else."""
     last, count = -1, 0
     while rows := await pool.fetch("select position, record from events where position > $1 order by position limit $2", last, PAGE):

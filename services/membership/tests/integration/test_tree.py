@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from contracts.kernel import Event
 from contracts.membership import Level, OrganisationKind, Relation
+from foundation.cursor import Pool
 from foundation.decider import NOON, JointDecider, Refusal
 from foundation.history import Happened
 from foundation.record import Envelope, decode, encode
@@ -22,7 +23,7 @@ CODES = [f"{number:02d}" for number in range(len(LEVELS))]
 
 
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+async def pool(database: str) -> AsyncIterator[Pool]:
     async with asyncpg.create_pool(database, min_size=1, max_size=2) as pool:
         for table in tree.TREE.tables:
             await pool.execute(f"create table {table.name} ({table.columns})")
@@ -110,7 +111,7 @@ def path(unions: dict[str, Organisation], code: str | None, day: date) -> list[s
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_the_tables_say_what_the_streams_say(pool: "asyncpg.Pool[asyncpg.Record]", seed: int) -> None:
+async def test_the_tables_say_what_the_streams_say(pool: Pool, seed: int) -> None:
     events = history(seed)
     told = happened(events)
     chance = random.Random(seed)
@@ -137,6 +138,6 @@ async def test_the_tables_say_what_the_streams_say(pool: "asyncpg.Pool[asyncpg.R
             assert union.funding_parent == (None if funding is None else answers_for(unions, funding, day))
 
 
-async def test_before_there_was_anything(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+async def test_before_there_was_anything(pool: Pool) -> None:
     assert await tree.subtree(pool, "00", NEW_YEAR, depth=20, limit=1_000) == []
     assert await tree.path(pool, "00", NEW_YEAR) == []

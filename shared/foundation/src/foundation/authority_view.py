@@ -12,7 +12,7 @@ from contracts.kernel import AuthorityChange, Event
 
 from foundation.authority import Authority, Changes, Grant, Standing, fold
 from foundation.batched import Shared
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.projections import Projection, Table, Tables
 
@@ -108,7 +108,7 @@ class Rows(Protocol):
 class TableRows:
     """The projection's tables, through their views."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", source: str) -> None:
+    def __init__(self, pool: Pool, source: str) -> None:
         self._pool, self._source = pool, source
 
     async def newer(self, position: int) -> Newer:

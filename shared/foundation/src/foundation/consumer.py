@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import asyncpg
 import structlog
 from contracts.kernel import Catalogue, Event, EventTypeUnknown
 from pydantic import ValidationError
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 from foundation import cursor as cursors
 from foundation.broker.port import Broker, BrokerUnavailable, Message
 from foundation.continuity import Link, follow
-from foundation.cursor import Connection, Cursor
+from foundation.cursor import Connection, Cursor, Pool
 from foundation.history import Happened, Reading
 from foundation.lease import Lease
 from foundation.progress import Progress
@@ -119,7 +118,7 @@ class Consumer:
         *,
         broker: Broker,
         reader: Source,
-        pool: "asyncpg.Pool[asyncpg.Record]",
+        pool: Pool,
         effect: Effect,
         topic: str,
         catalogue: Catalogue,

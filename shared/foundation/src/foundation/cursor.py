@@ -14,6 +14,9 @@ from foundation.store.port import NO_LEAF
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 """A connection to PostgreSQL, one's own or lent by a pool."""
 
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+"""Connections to one database."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:

@@ -3,17 +3,15 @@
 A lease runs out by itself, so a paused or cut-off holder frees it; an advisory lock would not.
 """
 
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-if TYPE_CHECKING:
-    import asyncpg
+from foundation.cursor import Pool
 
 
 class Lease:
     """One name that one holder has at a time; times are the database's."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", name: str, *, ttl_seconds: float = 10) -> None:
+    def __init__(self, pool: Pool, name: str, *, ttl_seconds: float = 10) -> None:
         self._pool, self._name = pool, name
         self.ttl_seconds = ttl_seconds
         self._holder = uuid4()

@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import structlog
 
+from foundation.cursor import Pool
 from foundation.tasks import end
 from foundation.telemetry import described
 from foundation.transient import TRANSIENT, Backoff
@@ -54,10 +55,10 @@ class Life:
         log.error("a part has died; so does the process", part=part, **described(error))
         self._exit(EXIT_DEAD)
 
-    async def pool(self, dsn: str, connections: int, name: str) -> "asyncpg.Pool[asyncpg.Record]":
+    async def pool(self, dsn: str, connections: int, name: str) -> Pool:
         """A pool of connections to a database that may still be starting."""
 
-        async def connect() -> "asyncpg.Pool[asyncpg.Record]":
+        async def connect() -> Pool:
             return await asyncpg.create_pool(dsn, min_size=1, max_size=connections, server_settings={"application_name": f"tongxin {name}"})
 
         pool = await patiently("database", connect)

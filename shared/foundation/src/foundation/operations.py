@@ -1,18 +1,13 @@
 """What an operator asks of a running service: rebuild its read models, look at what is parked, try it again (DESIGN 5, 6)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-import asyncpg
-
+from foundation.cursor import Pool
 from foundation.parked import Parked, ParkedKey, Replayed
 from foundation.projections import ProjectionGroup
 from foundation.rebuild import Rebuilt, rebuild
 from foundation.recovery import Recovery
 from foundation.store.port import Reader
-
-if TYPE_CHECKING:
-    Pool = asyncpg.Pool[asyncpg.Record]
 
 
 class Operations:

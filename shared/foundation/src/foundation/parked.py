@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import asyncpg
 import structlog
 from contracts.kernel import Catalogue
 
 from foundation.clock import Clock
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.history import Happened, Reading
 from foundation.store.port import Reader, StoreUnavailable
 
@@ -126,7 +125,7 @@ class Parked:
     def __init__(
         self,
         queue: Queue,
-        pool: "asyncpg.Pool[asyncpg.Record]",
+        pool: Pool,
         reader: Reader,
         catalogue: Catalogue,
         work: Callable[[Happened], Awaitable[Sequence[Refused]]],

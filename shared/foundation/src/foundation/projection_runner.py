@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import asyncpg
 import structlog
 
 from foundation import cursor as cursors
-from foundation.cursor import Cursor, CursorMoved
+from foundation.cursor import Cursor, CursorMoved, Pool
 from foundation.progress import Progress
 from foundation.projections import Batch, ProjectionGroup, Superseded
 from foundation.rebuild import ensure_built
@@ -48,7 +47,7 @@ class ProjectionRunner:
     A failure that trying again does not cure halts the group: an error is logged, `standing()` says it, and waiters fail at once.
     """
 
-    def __init__(self, group: ProjectionGroup, store: EventStore, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, group: ProjectionGroup, store: EventStore, pool: Pool) -> None:
         self.group, self._store, self._pool = group, store, pool
         self._progress = Progress(group.consumer)
         self._condition: Condition = "starting"

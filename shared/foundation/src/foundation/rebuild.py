@@ -10,13 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import TypeAlias
 
 import asyncpg
 import structlog
 
 from foundation import cursor as cursors
-from foundation.cursor import START, Connection, Cursor, CursorMoved
+from foundation.cursor import START, Connection, Cursor, CursorMoved, Pool
 from foundation.projections import Batch, Build, ProjectionGroup, Tables, physical
 from foundation.store.feed import ensure_continues
 from foundation.store.port import Reader, Recorded, StoreUnavailable
@@ -41,8 +40,6 @@ READ_ATTEMPTS = 8
 """Attempts, with growing waits, at one range of the history."""
 
 BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
-
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
-import asyncpg
 import structlog
 
 from foundation.broker.port import Broker, Message
+from foundation.cursor import Pool
 from foundation.lease import Lease
 from foundation.store.port import NO_LEAF, EventStore, Recorded
 from foundation.tasks import end
@@ -59,9 +59,7 @@ class RelayState:
 class Relay:
     """Sends one history to one topic, whatever happens to the broker."""
 
-    def __init__(
-        self, store: EventStore, broker: Broker, pool: "asyncpg.Pool[asyncpg.Record]", *, topic: str, lease_seconds: float = 10
-    ) -> None:
+    def __init__(self, store: EventStore, broker: Broker, pool: Pool, *, topic: str, lease_seconds: float = 10) -> None:
         self.topic = topic
         self._store, self._broker, self._pool = store, broker, pool
         self._lease = Lease(pool, f"relay:{topic}", ttl_seconds=lease_seconds)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import httpx
 import structlog
 from contracts.kernel import Event
@@ -25,6 +24,7 @@ from foundation.broker.port import Broker
 from foundation.clock import Clock, SystemClock
 from foundation.commands import Accepted, Actor, CommandRef, Handler
 from foundation.consumer import Consumer, Effect
+from foundation.cursor import Pool
 from foundation.decider import Decider
 from foundation.http.auth import KeySet, StaticKeys, TrustedIssuer, Verifier, keys_at, keys_in
 from foundation.http.caller import Application
@@ -104,8 +104,8 @@ async def running(settings: Settings, declared: "Declaration", parts: Parts, met
 class Running:
     """The parts of one service; each step makes those it is named for, and needs those of the steps before."""
 
-    pool: "asyncpg.Pool[asyncpg.Record]"
-    search: "asyncpg.Pool[asyncpg.Record]"
+    pool: Pool
+    search: Pool
     guard: RollbackGuard
     store: EventStore
     vault: PostgresVault

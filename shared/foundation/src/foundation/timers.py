@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
-import asyncpg
 import orjson
 import structlog
 from contracts.kernel import Event
 
 from foundation.clock import Clock
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.decider import Refusal
 from foundation.history import Happened
 from foundation.ids import command_id
@@ -108,9 +107,7 @@ class Timers:
     `failed: …`, and fired again once that row is deleted.
     """
 
-    def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock, fire: Fire, *, poll_seconds: float = 1, lease_seconds: float = 10
-    ) -> None:
+    def __init__(self, pool: Pool, clock: Clock, fire: Fire, *, poll_seconds: float = 1, lease_seconds: float = 10) -> None:
         self._pool, self._clock, self._fire, self._poll_seconds = pool, clock, fire, poll_seconds
         self._lease = Lease(pool, "timers", ttl_seconds=lease_seconds)
         self._task: asyncio.Task[None] | None = None

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
+from foundation.cursor import Pool
 from foundation.store.memory import MemoryStore
 from foundation.store.port import (
     Appended,
@@ -147,7 +148,7 @@ def test_the_postgres_store_is_the_model(migrated_template: str, postgres: Any) 
     dsn = postgres.dsn(name)
     with asyncio.Runner() as runner:
 
-        async def connect() -> tuple["asyncpg.Pool[asyncpg.Record]", PostgresStore]:
+        async def connect() -> tuple[Pool, PostgresStore]:
             admin = await asyncpg.connect(postgres.dsn())
             await admin.execute(f'create database {name} template "{migrated_template}"')
             await admin.close()

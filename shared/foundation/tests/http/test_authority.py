@@ -10,6 +10,7 @@ import pytest
 from contracts.kernel import AuthorityChange, Event, Granted, Revoked, UnitEnded, UnitPlaced
 from foundation.authority import Authority, fold
 from foundation.authority_view import AuthorityView, ChangesOf, TableRows, authority_projection
+from foundation.cursor import Pool
 from foundation.history import Happened
 from foundation.migrations import FOUNDATION, migrate
 from foundation.record import Envelope
@@ -19,7 +20,6 @@ from msgspec import Raw
 
 from .sample import NOW, ListedRows
 
-Pool = asyncpg.Pool
 UNITS = [f"u{number}" for number in range(7)]
 DAYS = [date(2026, 1, 1) + timedelta(days=number) for number in range(6)]
 units, days = st.sampled_from(UNITS), st.sampled_from(DAYS)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from contracts.kernel import Catalogue, Event
 from foundation.broker.port import Message
 from foundation.consumer import HistoryDiffers, Standing
+from foundation.cursor import Pool
 from foundation.history import Happened
 from foundation.record import encode
 from foundation.store.memory import MemoryStore
@@ -118,6 +118,9 @@ class LocalSource:
             raise StoreUnavailable("no route to the source")
 
 
+LEDGER = "create table ledger (entry bigint generated always as identity, number bigint not null)"
+
+
 @dataclass
 class Ledger:
     """An effect that writes down every event it is given, so that a missing, a doubled or a misplaced one shows."""
@@ -137,6 +140,6 @@ async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
             await asyncio.sleep(0.005)
 
 
-async def ledger(pool: "asyncpg.Pool[asyncpg.Record]") -> list[int]:
+async def ledger(pool: Pool) -> list[int]:
     """The numbers as they took effect, in that order."""
     return [row["number"] for row in await pool.fetch("select number from ledger order by entry")]

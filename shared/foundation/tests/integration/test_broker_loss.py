@@ -7,32 +7,23 @@ import asyncio
 import random
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
-import asyncpg
 import pytest
 from foundation.broker.kafka import KafkaBroker
 from foundation.consumer import Consumer, Pace
+from foundation.cursor import Pool
 from foundation.relay import Relay
 from foundation.store.postgres import PostgresStore
 from node.embedded.broker import ApacheKafka, NoidaBroker
 
 from tests.support import embedded_broker
 
-from .following import CATALOGUE, Ledger, LocalSource, count_on, ledger, until
+from .following import CATALOGUE, LEDGER, Ledger, LocalSource, count_on, ledger, until
 
 TOPIC = "numbers.events"
 PACE = Pace(reconcile_seconds=0.5)
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-
-
-@pytest.fixture
-async def pool(migrated: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(migrated, min_size=1, max_size=16) as pool:
-        await pool.execute("create table ledger (entry bigint generated always as identity, number bigint not null)")
-        yield pool
 
 
 @pytest.fixture
@@ -46,6 +37,7 @@ def server(tmp_path: Path) -> Iterator[NoidaBroker | ApacheKafka]:
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_kills_and_wipes_of_the_broker_lose_and_double_nothing(pool: Pool, server: NoidaBroker | ApacheKafka, seed: int) -> None:
+    await pool.execute(LEDGER)
     chance = random.Random(seed)
     store = PostgresStore(pool)
     await store.start()

@@ -4,9 +4,8 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
 import pytest
 from foundation import consumer as consumers
 from foundation import cursor as cursors
@@ -14,7 +13,7 @@ from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import BrokerUnavailable, Fetched, Message
 from foundation.consumer import Consumer, Pace
 from foundation.continuity import Arrived, Following
-from foundation.cursor import Cursor
+from foundation.cursor import Cursor, Pool
 from foundation.history import Happened
 from foundation.lease import Lease
 from foundation.progress import Halted
@@ -22,18 +21,10 @@ from foundation.record import leaf_hash
 from foundation.store.memory import MemoryStore
 from foundation.store.port import AppendRequest, NewEvent, StreamAppend
 
-from .following import CATALOGUE, Ledger, LocalSource, count_on, history_of, ledger, mangled, messages_of, record_of, until
+from .following import CATALOGUE, LEDGER, Ledger, LocalSource, count_on, history_of, ledger, mangled, messages_of, record_of, until
 
 TOPIC = "numbers.events"
 PACE = Pace(batch_max=20, poll_ms=20, reconcile_seconds=0.05)
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-
-
-@pytest.fixture
-async def pool(migrated: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(migrated, min_size=1, max_size=12) as pool:
-        await pool.execute("create table ledger (entry bigint generated always as identity, number bigint not null)")
-        yield pool
 
 
 class World:
@@ -72,6 +63,7 @@ class World:
 
 @pytest.fixture
 async def world(pool: Pool) -> World:
+    await pool.execute(LEDGER)
     return World(pool, await history_of(0))
 
 

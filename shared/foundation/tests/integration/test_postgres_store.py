@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any, cast
 from uuid import uuid4
 
@@ -23,6 +23,8 @@ from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
 from node.embedded.postgres import Postgres
 
+from .stores import opened
+
 
 def request(stream: str, expected: int = 0, *, text: str = "x", command: CommandKey | None = None) -> AppendRequest:
     return AppendRequest((StreamAppend(stream, expected, (NewEvent("test.Happened.v1", text.encode()),)),), command)
@@ -30,17 +32,6 @@ def request(stream: str, expected: int = 0, *, text: str = "x", command: Command
 
 def key() -> CommandKey:
     return CommandKey(uuid4(), b"hmac", b"result")
-
-
-@asynccontextmanager
-async def opened(dsn: str, **options: Any) -> AsyncIterator[PostgresStore]:
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=6) as pool:
-        store = PostgresStore(pool, **options)
-        await store.start()
-        try:
-            yield store
-        finally:
-            await store.close()
 
 
 @pytest.fixture

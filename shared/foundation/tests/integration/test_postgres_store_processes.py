@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
 
 import asyncpg
 import pytest
+from foundation.cursor import Pool
 from foundation.migrations import FOUNDATION, migrate
 from foundation.store.port import Appended, AppendRequest, NewEvent, Outcome, Recorded, StoreFull, StoreUnavailable, StreamAppend
 from foundation.store.postgres import PostgresStore
@@ -21,20 +22,11 @@ from node.embedded.postgres import Postgres
 
 from tests.support import started_postgres
 
+from .stores import opened
+
 
 def request(stream: str, expected: int = 0, *, record: bytes = b"x") -> AppendRequest:
     return AppendRequest((StreamAppend(stream, expected, (NewEvent("test.Happened.v1", record),)),))
-
-
-@asynccontextmanager
-async def opened(dsn: str, **options: Any) -> AsyncIterator[PostgresStore]:
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=6) as pool:
-        store = PostgresStore(pool, **options)
-        await store.start()
-        try:
-            yield store
-        finally:
-            await store.close()
 
 
 async def followed(store: PostgresStore, *, upto: int) -> list[Recorded]:
@@ -58,7 +50,7 @@ async def test_racing_processes_make_one_gapless_history_in_commit_order(migrate
     total = 3 * 8 * 60
     seen: list[Recorded] = []
 
-    async def poll(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    async def poll(pool: Pool) -> None:
         async with asyncio.timeout(120):
             while len(seen) < total:
                 batch = await PostgresStore(pool).read(len(seen) - 1, limit=50)

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-import asyncpg
 import pytest
 from contracts.kernel import Event
 from foundation import cursor as cursors
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.progress import Halted
 from foundation.projection_runner import ProjectionRunner
@@ -18,22 +17,6 @@ from foundation.store.memory import MemoryStore
 from foundation.store.port import Recorded
 
 from .toy import UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, units
-
-
-@pytest.fixture
-async def pool(migrated: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
-    async with asyncpg.create_pool(migrated, min_size=1, max_size=8) as made:
-        yield made
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[MemoryStore]:
-    made = MemoryStore()
-    yield made
-    await made.close()
-
-
-Pool = asyncpg.Pool
 
 
 async def test_follows_from_before_its_start_and_on(pool: Pool, store: MemoryStore) -> None:

@@ -2,17 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 from foundation.broker.memory import MemoryBroker
 from foundation.clock import ManualClock
 from foundation.commands import IdempotencyKeyReused
 from foundation.consumer import Consumer, Pace
+from foundation.cursor import Pool
 from foundation.decider import Decider, Refusal
 from foundation.ids import command_id
 from foundation.parked import Parked, Queue
@@ -23,7 +23,6 @@ from foundation.store.port import StoreUnavailable
 from .following import CATALOGUE, NOON, Counted, LocalSource, count_on, mangled, messages_of, until
 
 TOPIC = "numbers.events"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 def _decide(command: int, state: Any, now: datetime) -> Sequence[Any]:
@@ -108,9 +107,8 @@ class World:
 
 
 @pytest.fixture
-async def world(migrated: str) -> AsyncIterator[World]:
-    async with asyncpg.create_pool(migrated, min_size=1, max_size=10) as pool:
-        yield World(pool)
+def world(pool: Pool) -> World:
+    return World(pool)
 
 
 async def test_every_event_becomes_its_command_once_and_in_order(world: World) -> None:

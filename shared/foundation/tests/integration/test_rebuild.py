@@ -1,7 +1,7 @@
 """Rebuilds on a real PostgreSQL: identical tables, no gap for readers, no trace of a crash (DESIGN 5)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from contracts.kernel import Event
 from foundation import rebuild as rebuilds
-from foundation.cursor import START, Connection
+from foundation.cursor import START, Connection, Pool
 from foundation.digest import digest
 from foundation.history import Happened
 from foundation.projection_runner import ProjectionRunner
@@ -21,21 +21,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from .toy import UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, tables, units
-
-Pool = asyncpg.Pool
-
-
-@pytest.fixture
-async def pool(migrated: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(migrated, min_size=1, max_size=12) as made:
-        yield made
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[MemoryStore]:
-    made = MemoryStore()
-    yield made
-    await made.close()
 
 
 async def followed(store: MemoryStore, pool: Pool, position: int) -> None:

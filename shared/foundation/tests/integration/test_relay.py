@@ -2,13 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
-import asyncpg
 import pytest
 from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import BrokerUnavailable, Message
+from foundation.cursor import Pool
 from foundation.lease import Lease
 from foundation.relay import Relay
 from foundation.store.memory import MemoryStore
@@ -17,13 +16,6 @@ from foundation.store.port import Head
 from .following import count_on, history_of, messages_of, until
 
 TOPIC = "numbers.events"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-
-
-@pytest.fixture
-async def pool(migrated: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(migrated, min_size=1, max_size=6) as pool:
-        yield pool
 
 
 class Moody(MemoryBroker):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 from contracts.foundation import EpochOpened
+from foundation.cursor import Pool
 from foundation.merkle import CompactRange
 from foundation.record import decode, encode, leaf_hash
 from foundation.store import guard as guard_module
@@ -42,7 +43,7 @@ def request(stream: str, expected: int = 0) -> AppendRequest:
 class Node:
     """A history with a guard, and what its witness says."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.seen: Head | None = None
         self.silent = False

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from foundation.clock import ManualClock
+from foundation.cursor import Pool
 from foundation.decider import Refusal
 from foundation.history import Happened
 from foundation.ids import command_id
@@ -17,8 +18,6 @@ from foundation.store.memory import MemoryStore
 from foundation.timers import Cancel, Due, Schedule, Timers, timer_projection
 
 from .toy import NOON, UnitClosed, UnitPlaced, UnitRenamed, append, group
-
-Pool = asyncpg.Pool
 
 
 def timing(happened: Happened) -> Iterable[Schedule | Cancel]:
@@ -61,19 +60,6 @@ class Commands:
         if self.error is not None:
             raise self.error
         self.accepted.setdefault(due.command_id, due)
-
-
-@pytest.fixture
-async def pool(migrated: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(migrated, min_size=1, max_size=6) as made:
-        yield made
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[MemoryStore]:
-    made = MemoryStore()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import asyncpg
 from contracts.kernel import Catalogue, Event
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.projections import Projection, ProjectionGroup, Table, Tables
 from foundation.record import encode
@@ -116,11 +115,11 @@ async def append(store: EventStore, *events: Event, stream: str = "units-all") -
     return outcome.position
 
 
-async def units(pool: "asyncpg.Pool[asyncpg.Record]") -> list[tuple[str, str | None, str]]:
+async def units(pool: Pool) -> list[tuple[str, str | None, str]]:
     """What readers see."""
     return [tuple(row) for row in await pool.fetch("select unit, parent, name from units order by unit")]
 
 
-async def tables(pool: "asyncpg.Pool[asyncpg.Record]") -> list[str]:
+async def tables(pool: Pool) -> list[str]:
     """The physical tables there are."""
     return [row[0] for row in await pool.fetch("select tablename from pg_tables where tablename like 'unit%' order by tablename")]

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
 
-import asyncpg
 from contracts import membership
 from contracts.kernel import Event, OrgCode, PersonId
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.projections import Projection, Table, Tables
 
@@ -116,7 +115,7 @@ PEOPLE = Projection(
 )
 
 
-async def read(pool: "asyncpg.Pool[asyncpg.Record]", person: PersonId) -> Person | None:
+async def read(pool: Pool, person: PersonId) -> Person | None:
     """How membership says a person stands; None where it has admitted nobody of this id."""
     row = await pool.fetchrow(f"select {', '.join(_COLUMNS)} from people where person = $1", person)  # noqa: S608
     return None if row is None else Person(*row)

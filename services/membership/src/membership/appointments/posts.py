@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import asyncpg
 from contracts.kernel import OrgCode
 from contracts.membership import Role, StaffAppointed, StaffAppointmentEnded
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.projections import Projection, Table, Tables
 
@@ -70,7 +69,7 @@ class Held:
 _SELECT = f"select {', '.join(_COLUMNS)} from appointments"  # noqa: S608 - constants of this module
 
 
-async def at(pool: "asyncpg.Pool[asyncpg.Record]", organisation: OrgCode, day: date, *, after: str, limit: int) -> list[Held]:
+async def at(pool: Pool, organisation: OrgCode, day: date, *, after: str, limit: int) -> list[Held]:
     """Who holds a post at a union on a day, by appointment id."""
     rows = await pool.fetch(
         f"{_SELECT} where organisation = $1 and valid_from <= $2 and (valid_until is null or valid_until > $2) and appointment > $3"
@@ -80,12 +79,12 @@ async def at(pool: "asyncpg.Pool[asyncpg.Record]", organisation: OrgCode, day: d
     return [Held(*row) for row in rows]
 
 
-async def of(pool: "asyncpg.Pool[asyncpg.Record]", principal: str) -> list[Held]:
+async def of(pool: Pool, principal: str) -> list[Held]:
     """Every post somebody was ever appointed to, in order of time."""
     return [Held(*row) for row in await pool.fetch(f"{_SELECT} where principal = $1 order by valid_from, appointment", principal)]
 
 
-async def delegates(pool: "asyncpg.Pool[asyncpg.Record]", appointment: str) -> list[str]:
+async def delegates(pool: Pool, appointment: str) -> list[str]:
     """To whom an appointment's work was ever delegated."""
     rows = await pool.fetch("select distinct principal from appointments where delegated_from = $1 order by principal", appointment)
     return [row["principal"] for row in rows]

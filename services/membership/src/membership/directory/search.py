@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
+from foundation.cursor import Pool
 
 from membership.directory.keys import Lookup
-
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 Place = tuple[str, str]
 """Where a page ended: the last key and person."""

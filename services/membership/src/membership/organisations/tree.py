@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import asyncpg
 from contracts.kernel import OrgCode
 from contracts.membership import (
     Level,
@@ -16,7 +15,7 @@ from contracts.membership import (
     OrganisationMoved,
     Relation,
 )
-from foundation.cursor import Connection
+from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.projections import Projection, Table, Tables
 
@@ -193,11 +192,11 @@ found (code, level, parent, funding_parent, depth) as (
 ){_COLUMNS}"""  # noqa: S608 - constants of this module
 
 
-async def subtree(pool: "asyncpg.Pool[asyncpg.Record]", root: OrgCode, day: date, *, depth: int, limit: int) -> list[Union]:
+async def subtree(pool: Pool, root: OrgCode, day: date, *, depth: int, limit: int) -> list[Union]:
     """A union and what stood below it on a day, level by level; empty where it did not exist then."""
     return [Union(*row) for row in await pool.fetch(_SUBTREE, day, root, depth, limit)]
 
 
-async def path(pool: "asyncpg.Pool[asyncpg.Record]", code: OrgCode, day: date) -> list[Union]:
+async def path(pool: Pool, code: OrgCode, day: date) -> list[Union]:
     """A union and all that stood above it on a day, up to the top; empty where it did not exist then."""
     return [Union(*row) for row in await pool.fetch(_PATH, day, code)]

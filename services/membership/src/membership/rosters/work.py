@@ -5,13 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
 import orjson
+from foundation.cursor import Pool
 from foundation.vault.port import Key, KeyOf, Vault
-
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 PURPOSE = "roster"
 """Of the keys that seal files; such a key is destroyed once its roster has been applied."""

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Annotated, Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-import asyncpg
 from fastapi import Depends
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
@@ -16,6 +15,7 @@ from foundation.authority import Grant
 from foundation.authority_view import AuthorityView
 from foundation.clock import Clock
 from foundation.commands import Actor, CommandRef, Handler
+from foundation.cursor import Pool
 from foundation.decider import Decider, JointDecider, Refusal
 from foundation.history import Happened
 from foundation.http.answers import Accepted
@@ -71,10 +71,10 @@ class Application:
     store: Reader
     """The own history, to be read."""
 
-    pool: "asyncpg.Pool[asyncpg.Record]"
+    pool: Pool
     """The service's database, with its read models; never written to from a route."""
 
-    search: "asyncpg.Pool[asyncpg.Record]"
+    search: Pool
     """The service's own schema in the vault's database: plaintext about people, to be found by."""
 
     vault: Vault

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from contracts.foundation import EpochOpened
 
+from foundation.cursor import Pool
 from foundation.ids import random_id, uuid7
 from foundation.merkle import CompactRange
 from foundation.record import RecordMalformed, decode, encode, leaf_hash
@@ -46,7 +47,7 @@ class RollbackGuard:
     A witness that does not answer holds nothing back (a dead broker must not stop a service); `watch` goes on asking it.
     """
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", witnesses: Mapping[str, Witness]) -> None:
+    def __init__(self, pool: Pool, witnesses: Mapping[str, Witness]) -> None:
         self._pool, self._witnesses = pool, dict(witnesses)
         self._silent: set[str] = set()
         self._refusal: WritesRefused | None = None

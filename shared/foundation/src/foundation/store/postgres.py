@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from foundation.cursor import Pool
 from foundation.store.batch import APPEND, APPEND_ONE, Batch, check, recorded
 from foundation.store.feed import POLL_SECONDS, Feed
 from foundation.store.heads import read_head
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Connection = PoolConnectionProxy[asyncpg.Record]
-    Pool = asyncpg.Pool[asyncpg.Record]
 
 log = structlog.get_logger()
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
+from foundation.cursor import Pool
+
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
@@ -38,7 +40,7 @@ class Signal:
     """Listens on one kept connection and sends on it, after the commit and apart from it: NOTIFY takes a lock that spans databases, which
     must not be held through the fsync of an append. Signals that are due together become one."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", heard: Callable[[], None]) -> None:
+    def __init__(self, pool: Pool, heard: Callable[[], None]) -> None:
         self._pool, self._heard = pool, heard
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from foundation.batched import Shared
+from foundation.cursor import Pool
 from foundation.ids import random_id
 from foundation.sealing import KEY_BYTES, b64, framed, unb64
 from foundation.vault.cache import Freshness, Recent
@@ -95,7 +96,7 @@ class PostgresVault:
         timeout_seconds: float = 30,
     ) -> None:
         self._dsn, self._master, self._connections, self._timeout_seconds = dsn, master, connections, timeout_seconds
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._pool: Pool | None = None
         self._loaded: _Wrapping | None = None
         self._reloading = asyncio.Lock()
         self._fresh = Freshness(stale_seconds)
