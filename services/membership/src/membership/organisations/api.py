@@ -34,6 +34,9 @@ IMPORT_BYTES_MAX = 16 * MIB
 IMPORTED_AT_ONCE = 256
 """Rows of one level in hand together: enough to fill the writer's batches."""
 
+_STANDING = (errors.OrganisationUnknown, errors.OrganisationEnded, errors.OrganisationNotYetFounded)
+_MOVING = (*_STANDING, errors.StandingOutOfOrder, errors.TopOfNode)
+
 UnionName = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=100)]
 FoundedOn = Annotated[Day | None, Query(description="The day they are founded on; today where none is named.")]
 AsOf = Annotated[Day | None, Query(description="The day to look at; today where none is named.")]
@@ -131,14 +134,7 @@ async def _require_above(organisation: OrgCode, caller: Calling, app: Applicatio
 @router.post(
     "/organisations",
     status_code=201,
-    responses=problems(
-        errors.OrganisationExists,
-        errors.OrganisationUnknown,
-        errors.OrganisationEnded,
-        errors.OrganisationNotYetFounded,
-        errors.ParentMissing,
-        errors.StandingOutOfOrder,
-    ),
+    responses=problems(errors.OrganisationExists, *_STANDING, errors.ParentMissing, errors.StandingOutOfOrder),
 )
 async def found(body: FoundBody, caller: Caller, app: App) -> Accepted:
     """Found a union; administrator of its parents or above."""
@@ -154,7 +150,7 @@ async def found(body: FoundBody, caller: Caller, app: App) -> Accepted:
 
 @router.post(
     "/organisations/{organisation}/particulars",
-    responses=problems(errors.OrganisationUnknown, errors.OrganisationEnded, errors.OrganisationNotYetFounded, errors.StandingChanged),
+    responses=problems(*_STANDING, errors.StandingChanged),
 )
 async def change(organisation: OrgCode, body: ChangeBody, caller: Caller, app: App) -> Accepted:
     """Change what is written about a union, from a day on; its administrator or above."""
@@ -164,13 +160,7 @@ async def change(organisation: OrgCode, body: ChangeBody, caller: Caller, app: A
 
 @router.post(
     "/organisations/{organisation}/moves",
-    responses=problems(
-        errors.OrganisationUnknown,
-        errors.OrganisationEnded,
-        errors.OrganisationNotYetFounded,
-        errors.StandingOutOfOrder,
-        errors.TopOfNode,
-    ),
+    responses=problems(*_MOVING),
 )
 async def move(organisation: OrgCode, body: MoveBody, caller: Caller, app: App) -> Accepted:
     """Lead one of a union's relations to another parent; administrator above where it stands and where it goes."""
@@ -182,14 +172,7 @@ async def move(organisation: OrgCode, body: MoveBody, caller: Caller, app: App) 
 
 @router.post(
     "/organisations/{organisation}/mergers",
-    responses=problems(
-        errors.OrganisationUnknown,
-        errors.OrganisationEnded,
-        errors.OrganisationNotYetFounded,
-        errors.StandingOutOfOrder,
-        errors.TopOfNode,
-        errors.MergedIntoItself,
-    ),
+    responses=problems(*_MOVING, errors.MergedIntoItself),
 )
 async def merge(organisation: OrgCode, body: MergeBody, caller: Caller, app: App) -> Accepted:
     """Let unions go up in this one, with their members and what stands below them; administrator above all of them."""
@@ -202,14 +185,7 @@ async def merge(organisation: OrgCode, body: MergeBody, caller: Caller, app: App
 
 @router.post(
     "/organisations/{organisation}/dissolution",
-    responses=problems(
-        errors.OrganisationUnknown,
-        errors.OrganisationEnded,
-        errors.OrganisationNotYetFounded,
-        errors.StandingOutOfOrder,
-        errors.TopOfNode,
-        errors.MergedIntoItself,
-    ),
+    responses=problems(*_MOVING, errors.MergedIntoItself),
 )
 async def dissolve(organisation: OrgCode, body: DissolveBody, caller: Caller, app: App) -> Accepted:
     """End a union; administrator above it, and above its successor where one is named."""
