@@ -14,7 +14,8 @@ from foundation.sealing import framed, unb64
 from foundation.vault.keeper import INSTANCE_SETTINGS, Keeper, PurgeIncomplete
 from foundation.vault.masterkey import MasterKey, unwrap
 from foundation.vault.port import Key, KeyOf, Tombstone, VaultUnavailable
-from foundation.vault.postgres import INDEX_CONTEXT, PostgresVault, bucket_of, key_context, wrapping_context
+from foundation.vault.postgres import PostgresVault
+from foundation.vault.wrapping import INDEX_CONTEXT, bucket_of, key_context, wrapping_context
 from node.embedded.postgres import Postgres
 
 from tests.support import as_role, started_postgres

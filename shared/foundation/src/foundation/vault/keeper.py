@@ -19,7 +19,7 @@ from foundation.migrations import migrate
 from foundation.sealing import KEY_BYTES
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable, unwrap, wrap
 from foundation.vault.port import EVERY_PURPOSE
-from foundation.vault.postgres import BUCKETS, INDEX_CONTEXT, key_context, wrapping_context
+from foundation.vault.wrapping import BUCKETS, INDEX_CONTEXT, key_context, wrapping_context
 
 MIGRATIONS = files("foundation.vault") / "migrations"
 

@@ -5,27 +5,23 @@ way goes together in the next, one round trip and one commit for all.
 """
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from hmac import digest as hmac_digest
 from typing import Any
-from zlib import crc32
 
 import asyncpg
 import structlog
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from foundation.batched import Shared
 from foundation.cursor import Pool
 from foundation.ids import random_id
-from foundation.sealing import KEY_BYTES, b64, framed, unb64
+from foundation.sealing import b64, framed, unb64
 from foundation.vault.cache import Freshness, Recent
-from foundation.vault.masterkey import MasterKey, MasterKeyUnusable, unwrap, wrap
+from foundation.vault.masterkey import MasterKey, MasterKeyUnusable
 from foundation.vault.port import (
     Erasure,
     ErasureRefused,
@@ -41,45 +37,15 @@ from foundation.vault.port import (
     VaultUnavailable,
     Withheld,
 )
-
-BUCKETS = 1024
-"""Wrapping keys a vault has: an erasure re-wraps one in so many of the surviving keys."""
+from foundation.vault.wrapping import INDEX_CONTEXT, Offer, Wrapping, key_context, random_keys, wrapping_context
 
 STALE_SECONDS = 2.0
 """How long a process may go on using a remembered key after another process has erased it, at the most."""
 
-_KID_BYTES = 16
 _FORBIDDEN = "V0001"
 _ATTEMPTS_MAX = 20
 
 log = structlog.get_logger()
-
-
-def bucket_of(owner: str) -> int:
-    """The bucket of an owner's keys."""
-    return crc32(owner.encode()) % BUCKETS
-
-
-def key_context(kid: bytes, owner: str, purpose: str, record: str) -> tuple[str, ...]:
-    """What a wrapped key is bound to."""
-    return ("key", b64(kid), owner, purpose, record)
-
-
-def wrapping_context(bucket: int) -> tuple[str, ...]:
-    """What a wrapped wrapping key is bound to."""
-    return ("wrapping key", str(bucket))
-
-
-INDEX_CONTEXT = ("index key",)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wrapping:
-    """What the process knows of the vault's inner keys, as of one epoch."""
-
-    epoch: int
-    buckets: Mapping[int, AESGCM]
-    index_key: bytes
 
 
 class PostgresVault:
@@ -97,7 +63,7 @@ class PostgresVault:
     ) -> None:
         self._dsn, self._master, self._connections, self._timeout_seconds = dsn, master, connections, timeout_seconds
         self._pool: Pool | None = None
-        self._loaded: _Wrapping | None = None
+        self._loaded: Wrapping | None = None
         self._reloading = asyncio.Lock()
         self._fresh = Freshness(stale_seconds)
         self._by_owner: Recent[KeyOf, Key] = Recent(remembered_max)
@@ -139,7 +105,7 @@ class PostgresVault:
             await self._pool.close()
 
     @property
-    def _wrapping(self) -> _Wrapping:
+    def _wrapping(self) -> Wrapping:
         if self._loaded is None:
             raise VaultUnavailable("the vault has not been started")
         return self._loaded
@@ -160,7 +126,7 @@ class PostgresVault:
                 raise MasterKeyUnusable(f"this vault is wrapped by master key {row['master']}, and {self._master.id} was given")
             if self._loaded is None or row["epoch"] != self._loaded.epoch:
                 self._forget()
-                self._loaded = _Wrapping(
+                self._loaded = Wrapping(
                     row["epoch"],
                     {
                         bucket: AESGCM(self._master.unwrap(wrapped, *wrapping_context(bucket)))
@@ -210,7 +176,7 @@ class PostgresVault:
         asked = sorted({(one.owner, one.purpose, one.record or ""): one for one in wanted}.items())
         for _ in range(_ATTEMPTS_MAX):
             wrapping = self._wrapping
-            offers = [_Offer(wrapping, *which, random) for (which, _), random in zip(asked, _random_keys(len(asked)), strict=True)]
+            offers = [Offer(wrapping, *which, random) for (which, _), random in zip(asked, random_keys(len(asked)), strict=True)]
             shares = [
                 (offer.kid, subject)
                 for (_, one), offer in zip(asked, offers, strict=True)
@@ -243,7 +209,7 @@ class PostgresVault:
                 found[place] = PurposeForbidden(offer.purpose)
             else:
                 context = key_context(row["kid"], offer.owner, offer.purpose, offer.record)
-                found[place] = Key(b64(row["kid"]), _unwrapped(wrapping, offer.bucket, row["wrapped"], context), offer.purpose)
+                found[place] = Key(b64(row["kid"]), wrapping.opened(offer.bucket, row["wrapped"], context), offer.purpose)
         answers = {which: key for (which, _), key in zip(asked, found, strict=True)}
         if wrapping.epoch == self._wrapping.epoch:
             for (_, one), key in zip(asked, found, strict=True):
@@ -404,35 +370,7 @@ async def _reaching() -> AsyncIterator[None]:
         raise
 
 
-def _random_keys(count: int) -> list[bytes]:
-    size = _KID_BYTES + KEY_BYTES
-    random = os.urandom(count * size)
-    return [random[start : start + size] for start in range(0, count * size, size)]
-
-
-class _Offer:
-    """A fresh key, in case there is none yet."""
-
-    __slots__ = ("bucket", "cipher", "kid", "owner", "purpose", "record", "wrapped")
-
-    def __init__(self, wrapping: _Wrapping, owner: str, purpose: str, record: str, random: bytes) -> None:
-        self.owner, self.purpose, self.record = owner, purpose, record
-        self.kid, raw = random[:_KID_BYTES], random[_KID_BYTES:]
-        self.bucket = bucket_of(owner)
-        self.cipher = AESGCM(raw)
-        self.wrapped = wrap(wrapping.buckets[self.bucket], raw, *key_context(self.kid, owner, purpose, record))
-
-
-def _unwrapped(wrapping: _Wrapping, bucket: int, wrapped: bytes, context: Sequence[str]) -> AESGCM:
-    try:
-        return AESGCM(unwrap(wrapping.buckets[bucket], wrapped, *context))
-    except InvalidTag:
-        raise MasterKeyUnusable(
-            f"key {context[1]} does not open under the wrapping key of bucket {bucket}: the vault was altered"
-        ) from None
-
-
-def _answer(wrapping: _Wrapping, kid: str, row: asyncpg.Record) -> Key | Tombstone | Withheld | Exception:
+def _answer(wrapping: Wrapping, kid: str, row: asyncpg.Record) -> Key | Tombstone | Withheld | Exception:
     if row["owner"] is None:
         return KeyMissing(kid) if row["ended_at"] is None else Tombstone(kid, row["ended_at"], row["basis"])
     if not row["granted"]:
@@ -440,4 +378,4 @@ def _answer(wrapping: _Wrapping, kid: str, row: asyncpg.Record) -> Key | Tombsto
     if row["ended_at"] is not None:
         return Withheld(kid, row["ended_at"], row["basis"])
     context = key_context(row["kid"], row["owner"], row["purpose"], row["record"])
-    return Key(kid, _unwrapped(wrapping, row["bucket"], row["wrapped"], context), row["purpose"], row["confidential"])
+    return Key(kid, wrapping.opened(row["bucket"], row["wrapped"], context), row["purpose"], row["confidential"])
