@@ -1,4 +1,4 @@
-"""How keys are wrapped before the database sees them: under their bucket's wrapping key, which the master key wraps; bound to their place."""
+"""How keys are wrapped before the database sees them: under a wrapping key, which the master key wraps; each bound to its place."""
 
 import os
 from collections.abc import Mapping, Sequence
