@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from traceback import walk_tb
@@ -17,7 +17,7 @@ import structlog
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags, Tracer, set_span_in_context
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags, Tracer, set_span_in_context
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -189,14 +189,27 @@ class Traces:
             context = set_span_in_context(NonRecordingSpan(_context(trace, parent or trace[:16])))
         linked = [Link(_context(one, one[:16])) for one in dict.fromkeys(links) if re.fullmatch(r"[0-9a-f]{32}", one)]
         kind = SpanKind.SERVER if server else SpanKind.INTERNAL
-        return self._tracer.start_as_current_span(
-            name, context, kind, attributes, linked, record_exception=False, set_status_on_exception=True
+        return _failing_by_kind(
+            self._tracer.start_as_current_span(
+                name, context, kind, attributes, linked, record_exception=False, set_status_on_exception=False
+            )
         )
 
     def close(self) -> None:
         """Send what is left; bounded by the exporter's own timeout."""
         if self._provider is not None:
             self._provider.shutdown()
+
+
+@contextmanager
+def _failing_by_kind(started: AbstractContextManager[Span]) -> Iterator[Span]:
+    """OpenTelemetry's own status quotes the exception's message, which may say anything about anybody."""
+    with started as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
 
 
 def _context(trace: str, span: str) -> SpanContext:
