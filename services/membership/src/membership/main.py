@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from contracts import membership as events
 from contracts.kernel import Catalogue
+from foundation.running import Parts
 from foundation.service import AuthorityFrom, Service
 
 import membership.appointments.api as appointments
@@ -23,8 +24,8 @@ from membership.rosters.roster import ROSTER
 from membership.settings import Settings
 
 
-def create_app(settings: Settings) -> Service:
-    """The service's ASGI application."""
+def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
+    """The service's ASGI application. `parts` replaces adapters, for tests."""
     terms = settings.terms()
     importing = Rosters(terms)
     return Service(
@@ -44,5 +45,6 @@ def create_app(settings: Settings) -> Service:
             rosters.routes(importing),
         ],
         migrations=[files("membership") / "migrations"],
+        parts=parts,
         prepare=importing.start,
     )
