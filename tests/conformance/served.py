@@ -98,14 +98,14 @@ class Served:
 
 
 @contextmanager
-def served(postgres: Postgres, folder: Path) -> Iterator[Served]:
+def served(postgres: Postgres, folder: Path, *, vault: Postgres | None = None) -> Iterator[Served]:
     """The node, until it is not wanted any more."""
     up: Future[tuple[dict[str, str], RunningNode]] = Future()
     done = asyncio.Event()
 
     async def serve() -> None:
         try:
-            async with running_node(postgres, folder) as node:
+            async with running_node(postgres, folder, vault=vault) as node:
                 servers = {name: _server(service) for name, service in node.services.items()}
                 serving = [asyncio.create_task(server.serve()) for server in servers.values()]
                 while not all(server.started for server in servers.values()):  # noqa: ASYNC110 - uvicorn tells it in no other way

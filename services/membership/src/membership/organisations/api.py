@@ -222,7 +222,16 @@ async def import_divisions(
         raise MediaTypeUnsupported("this route takes text/csv")
     await caller.require(ADMIN, unit=parent or app.node_org)
     rows = _rows(await request.body(), app.node_org, parent, effective_on or app.today())
-    return StreamingResponse(_imported(app, caller.actor(), rows), media_type="application/x-ndjson")
+    lines = _imported(app, caller.actor(), rows)
+    # Before the answer begins: where nothing can be recorded at all, that is the answer, and no broken stream.
+    first = await anext(lines)
+    return StreamingResponse(_going_on(first, lines), media_type="application/x-ndjson")
+
+
+async def _going_on(first: bytes, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for later in lines:
+        yield later
 
 
 def _rows(body: bytes, top: OrgCode, parent: OrgCode | None, effective_on: date) -> list[commands.Found]:
