@@ -14,6 +14,7 @@ from foundation.projections import Batch, ProjectionGroup, Superseded
 from foundation.rebuild import ensure_built
 from foundation.store.feed import Broken
 from foundation.store.port import EventStore, Recorded
+from foundation.tasks import end
 from foundation.transient import TRANSIENT, Backoff
 
 log = structlog.get_logger()
@@ -67,8 +68,7 @@ class ProjectionRunner:
     async def close(self) -> None:
         """Stop; a batch under way is rolled back and comes again."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
         self._condition = "stopped"
         self._progress.halt("stopped")

@@ -22,6 +22,7 @@ from foundation.history import Happened
 from foundation.ids import command_id
 from foundation.lease import Lease
 from foundation.projections import Projection, Table, Tables
+from foundation.tasks import end
 from foundation.transient import TRANSIENT
 
 log = structlog.get_logger()
@@ -120,8 +121,7 @@ class Timers:
     async def close(self) -> None:
         """Stop; a timer whose command was under way comes again, under the same id."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
             try:
                 await self._lease.release()

@@ -61,7 +61,8 @@ class _Subscriber:
     async def silence(self, seconds: float) -> bool:
         """Whether nothing came for so long; returns at once when something does."""
         try:
-            await asyncio.wait_for(self.woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.woken.wait()
         except TimeoutError:
             return True
         self.woken.clear()

@@ -92,7 +92,8 @@ class RollbackGuard:
 
     async def _answer(self, by: str, ask: Witness) -> tuple[str, Head | None]:
         try:
-            seen = await asyncio.wait_for(ask(), WITNESS_SECONDS)
+            async with asyncio.timeout(WITNESS_SECONDS):
+                seen = await ask()
         except Exception as error:
             log.warning("store.witness_silent", witness=by, reason=repr(error))
             self._silent.add(by)

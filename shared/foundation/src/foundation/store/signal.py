@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from foundation.cursor import Pool
+from foundation.tasks import end
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -57,8 +58,7 @@ class Signal:
     async def close(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
 
     async def _run(self) -> None:

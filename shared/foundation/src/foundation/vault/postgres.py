@@ -20,6 +20,7 @@ from foundation.batched import Shared
 from foundation.cursor import Pool
 from foundation.ids import random_id
 from foundation.sealing import b64, framed, unb64
+from foundation.tasks import end
 from foundation.vault.cache import Freshness, Recent
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable
 from foundation.vault.port import (
@@ -96,9 +97,7 @@ class PostgresVault:
     async def close(self) -> None:
         """Forget the keys and close the connections."""
         if self._watching is not None:
-            self._watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watching
+            await end([self._watching])
         self._forget()
         self._loaded = None
         if self._pool is not None:
@@ -154,7 +153,8 @@ class PostgresVault:
                             self._forget()
                             await self._reload()
                         with suppress(TimeoutError):
-                            await asyncio.wait_for(moved.wait(), every_seconds)
+                            async with asyncio.timeout(every_seconds):
+                                await moved.wait()
                 finally:
                     connection.terminate()
             except (*_UNREACHABLE, VaultUnavailable, MasterKeyUnusable) as error:
