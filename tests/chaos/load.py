@@ -153,6 +153,13 @@ class Load:
         """One attempt, whatever comes of it; not kept."""
         return await self._client.post(self.node.doors[0] + command.path, json=command.body, headers=self._command_headers(command))
 
+    async def operate(self, service: str, action: str) -> Any:
+        """What the node's operator does: the answer of `/operation/<action>`."""
+        url = f"{self.node.url(service)}/operation/{action}"
+        done = await self._client.post(url, headers=self._headers("service:node"), timeout=60)
+        assert done.status_code == 200, done.text
+        return done.json()
+
     async def repeat(self, command: Command, door: str) -> Command:
         """The same command again, for its answer."""
         again = Command(command.by, command.path, command.body, command.effect, command.key)

@@ -62,4 +62,4 @@ async def test_nothing_is_lost_and_nothing_comes_twice(machine: Machine, counts:
                 faults=dict(nemesis.done),
             )
             await load.close()
-    assert found == []
+    assert not found, "\n".join(found)

@@ -20,7 +20,7 @@ async def test_a_lost_tail_and_then_silence(machine: Machine, counts: Counts) ->
             found = await lose_the_tail(load, counts)
         finally:
             await load.close()
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 async def lose_the_tail(load: Load, counts: Counts, *, seconds_max: float = 30) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from foundation.broker.port import Broker, Message
+from foundation.broker.port import Broker, BrokerUnavailable, Message
 from foundation.clock import Clock
 from foundation.record import decode, leaf_hash
 from foundation.store.guard import RollbackGuard
@@ -45,16 +45,15 @@ class Recovery:
         return await self._guard.declare_epoch(origin=self._source, source=self._source, actor=actor, now=self._clock.now())
 
     async def _messages(self) -> AsyncIterator[Message]:
-        newest = await self._broker.last(self._topic)
+        # Up to an offset, not to the newest message: a relay that was rolled back too has sent older ones again behind it.
+        end = (await self._broker.fetch(self._topic, None, limit=1, timeout_ms=0)).next
         offset = 0
-        while newest is not None:
+        while offset < end:
             fetched = await self._broker.fetch(self._topic, offset, limit=RECORDS_AT_ONCE, timeout_ms=FETCH_TIMEOUT_MS)
             for message in fetched.messages:
                 yield message
-                if message == newest:
-                    return
             if fetched.next == offset:
-                return
+                raise BrokerUnavailable(f"{self._topic} ends at {end} and gives nothing after {offset}")
             offset = fetched.next
 
 
