@@ -14,7 +14,8 @@ from .load import Load
 from .machine import COPY, SERVICES, Machine, running
 from .nemesis import Nemesis, Tee
 
-pytestmark = pytest.mark.chaos
+# A Kafka client whose broker was killed may hang in its stop and is left behind (foundation.broker.kafka); it ends after its loop.
+pytestmark = [pytest.mark.chaos, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 SEEDS = [int(seed) for seed in os.environ.get("TONGXIN_CHAOS_SEEDS", "1,2").split(",")]
 SECONDS = float(os.environ.get("TONGXIN_CHAOS_SECONDS", "0"))
