@@ -12,6 +12,7 @@ from foundation.merkle import CompactRange
 from foundation.record import decode, encode, leaf_hash
 from foundation.store import guard as guard_module
 from foundation.store.guard import RestoreRefused, RollbackGuard, Witness
+from foundation.store.heads import read_head
 from foundation.store.port import NO_LEAF, Appended, AppendRequest, Head, NewEvent, Recorded, StreamAppend, WritesRefused
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
@@ -236,6 +237,31 @@ async def test_a_silent_witness_holds_nothing_back_but_is_asked_until_it_answers
     watch.cancel()
     with pytest.raises(WritesRefused):
         await node.store.append([request("c-2")])
+
+
+async def test_what_a_witness_says_while_the_own_database_is_away_is_asked_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the watch goes on: a part that dies takes the process with it."""
+    await node.roll_back_to(5)
+    node.silent = True
+    node = await node.restarted()
+    assert await node.store.append([request("c-1")]) == [Appended(6)]
+    read_head, failures = (
+        guard_module.read_head,
+        iter([ConnectionRefusedError(), asyncpg.CannotConnectNowError(), asyncpg.InterfaceError("closed")]),
+    )
+
+    async def away(pool: Pool) -> Head:
+        if not node.silent and (failure := next(failures, None)) is not None:
+            raise failure
+        return await read_head(pool)
+
+    monkeypatch.setattr(guard_module, "read_head", away)
+    watch = asyncio.create_task(node.guard.watch(node.store.distrust))
+    await node.asked.acquire()
+    node.silent = False
+    await refused(node)
+    watch.cancel()
+    assert next(failures, None) is None
 
 
 async def refused(node: Node) -> None:

@@ -73,8 +73,13 @@ class RollbackGuard:
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
             silent = {by: self._witnesses[by] for by in self._silent}
-            if silent and self._refusal is None and await self._ask(silent) is not None:
-                distrust()
+            try:
+                if silent and self._refusal is None and await self._ask(silent) is not None:
+                    distrust()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                # Our own database is away: what they say now cannot be compared, so they are asked again.
+                self._silent |= silent.keys()
+                log.warning("store.guard_waits", error=type(error).__name__)
 
     async def _ask(self, witnesses: Mapping[str, Witness]) -> WritesRefused | None:
         self._asked_at = asyncio.get_running_loop().time()
