@@ -245,10 +245,7 @@ async def test_what_a_witness_says_while_the_own_database_is_away_is_asked_again
     node.silent = True
     node = await node.restarted()
     assert await node.store.append([request("c-1")]) == [Appended(6)]
-    read_head, failures = (
-        guard_module.read_head,
-        iter([ConnectionRefusedError(), asyncpg.CannotConnectNowError(), asyncpg.InterfaceError("closed")]),
-    )
+    failures = iter([ConnectionRefusedError(), asyncpg.CannotConnectNowError(), asyncpg.InterfaceError("closed")])
 
     async def away(pool: Pool) -> Head:
         if not node.silent and (failure := next(failures, None)) is not None:
