@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,12 @@ def servers(disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     elsewhere.chmod(0o711)
     settings = {"max_wal_size": "32MB", "wal_keep_size": "0"}
     both = Postgres(disk / "services", free_port(), settings=settings), Postgres(elsewhere / "vault", free_port(), settings=VAULT_SETTINGS)
-    for server in both:
-        server.start()
-    yield both
-    for server in both:
-        server.stop(how=signal.SIGKILL)
-    shutil.rmtree(elsewhere, ignore_errors=True)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, elsewhere, ignore_errors=True)
+        for server in both:
+            stack.callback(server.stop, how=signal.SIGKILL)
+            server.start()
+        yield both
 
 
 @pytest.fixture(scope="module")
