@@ -23,7 +23,8 @@ test: $(VENV)/.dev  ## every test that needs no Java [BACKEND=docker: PostgreSQL
 	@TONGXIN_TEST_BACKEND=$(or $(BACKEND),embedded) $(BIN)/pytest $(ARGS)
 
 # What speaks to a broker. `make test` runs it on the embedded one.
-KAFKA_SUITE := $(addprefix shared/foundation/tests/,contract/test_broker.py integration/test_broker_loss.py)
+KAFKA_SUITE := $(addprefix shared/foundation/tests/,contract/test_broker.py integration/test_broker_loss.py) \
+  $(addprefix tests/chaos/,test_faults.py test_lost_tail.py)
 
 test-kafka: $(VENV)/.dev  ## the broker suites again, against Apache Kafka (Java 17 and Maven)
 	@if ! command -v mvn >/dev/null || ! java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])'; then \
