@@ -251,7 +251,6 @@ class Handler:
         pending = _Pending(parts, [part.stream for part in parts], decide, by, key, expected, opens, [answer])
         if key is not None:
             self._under_way[key.id] = pending
-            answer.add_done_callback(lambda _: self._under_way.pop(key.id, None))
         self._requeue(pending)
         return answer
 
@@ -268,7 +267,7 @@ class Handler:
             try:
                 self._decide(pending, now)
             except Exception as error:
-                pending.fail(error)
+                self._fail(pending, error)
 
     def _decide(self, pending: _Pending, now: datetime) -> None:
         pending.attempts += 1
@@ -311,6 +310,18 @@ class Handler:
                 self._keep(step.stream, step.lane)
         answer.add_done_callback(lambda done: self._settle(pending, steps, request, accepted, done))
 
+    def _accept(self, pending: _Pending, accepted: Accepted) -> None:
+        self._answered(pending)
+        pending.accept(accepted)
+
+    def _fail(self, pending: _Pending, error: BaseException) -> None:
+        self._answered(pending)
+        pending.fail(error)
+
+    def _answered(self, pending: _Pending) -> None:
+        if pending.key is not None:
+            self._under_way.pop(pending.key.id, None)
+
     def _read_first(self, pending: _Pending) -> bool:
         """Send an unread command to the store first: neither a refusal nor "already so" may rest on a guess."""
         if not pending.unread:
@@ -335,15 +346,15 @@ class Handler:
                 step.lane.tip = step.lane.tip_answer = None
         error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
         if error is not None:
-            pending.fail(error)
+            self._fail(pending, error)
             return
         match answer.result():
             case Appended(position):
-                pending.accept(Accepted(*accepted, position))
+                self._accept(pending, Accepted(*accepted, position))
             case Repeated(result, position):
-                pending.accept(_remembered_answer(result, position))
+                self._accept(pending, _remembered_answer(result, position))
             case KeyReused():
-                pending.fail(IdempotencyKeyReused())
+                self._fail(pending, IdempotencyKeyReused())
             case Conflict():
                 pending.unread = False
                 self._requeue(pending)
@@ -368,7 +379,7 @@ class Handler:
             found = await self._store.read_streams(list(missing))
         except Exception as error:
             for pending in batch:
-                pending.fail(error)
+                self._fail(pending, error)
             return
         unreadable: dict[str, Exception] = {}
         for stream, recorded in found.items():
@@ -382,7 +393,7 @@ class Handler:
         for pending in batch:
             broken = [unreadable[stream] for stream in pending.streams if stream in unreadable]
             if broken:
-                pending.fail(broken[0])
+                self._fail(pending, broken[0])
                 continue
             pending.loaded |= {stream: len(found[stream]) for stream in pending.streams if stream in found}
             self._requeue(pending)
@@ -393,7 +404,7 @@ class Handler:
             await self._sealer.prepare([to_seal for pending in batch for to_seal in pending.sealing])
         except Exception as error:
             if len(batch) == 1:
-                batch[0].fail(error)
+                self._fail(batch[0], error)
             else:
                 for pending in batch:  # one erased person must not stop the others
                     await self._prepare([pending])
@@ -422,7 +433,7 @@ class Handler:
             remembered = await self._store.remembered(keys) if keys else {}
         except Exception as error:
             for refused in batch:
-                refused.pending.fail(error)
+                self._fail(refused.pending, error)
             return
         for refused in batch:
             pending = refused.pending
@@ -434,11 +445,13 @@ class Handler:
             first = None if pending.key is None else remembered.get(pending.key.id)
             if first is not None and pending.key is not None:
                 same = compare_digest(first.request_hmac, pending.key.request_hmac)
-                pending.accept(_remembered_answer(first.result, first.position)) if same else pending.fail(IdempotencyKeyReused())
+                self._accept(pending, _remembered_answer(first.result, first.position)) if same else self._fail(
+                    pending, IdempotencyKeyReused()
+                )
             elif stale or not all(_is_durable(tip) for tip in refused.tips):
                 self._requeue(pending)
             else:
-                pending.fail(refused.refusal)
+                self._fail(pending, refused.refusal)
 
     # ------------------------------------------------------------------------------------------------- requests
 
