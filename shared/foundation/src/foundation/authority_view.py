@@ -200,6 +200,6 @@ class AuthorityView:
     async def follow(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Refresh for ever; what goes wrong shows as age."""
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError):
                 await self.refresh()
             await sleep(REFRESH_SECONDS)

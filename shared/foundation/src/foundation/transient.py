@@ -19,6 +19,7 @@ TRANSIENT: tuple[type[Exception], ...] = (
     CursorMoved,
     OSError,  # with TimeoutError and ConnectionError
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection broke while an answer was being read
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,

@@ -126,14 +126,15 @@ async def test_cursor_and_tables_move_together_or_not_at_all(pool: Pool, store: 
     await repaired.close()
 
 
-async def test_what_passes_by_itself_is_tried_again(pool: Pool, store: MemoryStore) -> None:
+@pytest.mark.parametrize("passing", [ConnectionResetError, asyncpg.InternalClientError])
+async def test_what_passes_by_itself_is_tried_again(pool: Pool, store: MemoryStore, passing: type[Exception]) -> None:
     attempts = 0
 
     async def flickers(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
         nonlocal attempts
         attempts += 1
         if attempts < 3:
-            raise ConnectionResetError
+            raise passing
         await UNITS.apply(connection, tables, batch)
 
     runner = ProjectionRunner(group(replace(UNITS, apply=flickers)), store, pool)

@@ -105,7 +105,7 @@ def handlers() -> dict[Any, Callable[..., Any]]:
             for unreachable in (
                 *(asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.TooManyConnectionsError),
                 asyncpg.UndefinedTableError,  # a read model that is being built for the first time
-                *(ConnectionError, TimeoutError),
+                *(ConnectionError, TimeoutError, asyncpg.InternalClientError),
             )
         },
     }

@@ -76,7 +76,7 @@ class RollbackGuard:
             try:
                 if silent and self._refusal is None and await self._ask(silent) is not None:
                     distrust()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 # Our own database is away: what they say now cannot be compared, so they are asked again.
                 self._silent |= silent.keys()
                 log.warning("store.guard_waits", error=type(error).__name__)
