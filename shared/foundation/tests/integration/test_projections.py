@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+import asyncpg
 import pytest
 from contracts.kernel import Event
 from foundation import cursor as cursors
