@@ -37,6 +37,7 @@ async def install(dsn: str) -> None:
                 break
             pending = left
     await connection.close()
+    report(installed=True)
 
 
 async def append(dsn: str, connections: int, events: int) -> None:
