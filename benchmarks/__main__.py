@@ -1,5 +1,7 @@
 """`make bench`: start the servers, measure round by round, write benchmarks/results/latest.json, docs/performance.md and its plots.
 
+With --only, the other groups' figures stay as they were.
+
 python -m benchmarks [--rounds N] [--only NAME …] [--folder DIR]
 """
 
@@ -64,26 +66,22 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(rows)
 
 
-def write(measured: Sequence[measures.Measured], about: dict[str, Any]) -> None:
-    """Results, plots and the table between the marks of docs/performance.md."""
-    figures = [figure for one in measured for figure in one.figures]
+def write(name: str, measured: measures.Measured, about: dict[str, Any]) -> None:
+    """One group's results and plots, and the table between the marks of docs/performance.md with what is known of every group."""
+    known: dict[str, Any] = orjson.loads(RESULTS.read_bytes()) if RESULTS.exists() else {}
+    known[name] = {"machine": about, "figures": [figure.as_json() for figure in measured.figures], "raw": measured.raw}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_bytes(
-        orjson.dumps(
-            {"machine": about, "figures": [figure.as_json() for figure in figures], "raw": [one.raw for one in measured]},
-            option=orjson.OPT_INDENT_2,
-        )
-    )
+    RESULTS.write_bytes(orjson.dumps(known, option=orjson.OPT_INDENT_2))
+    groups = [(known[group]["machine"], [Figure.of_json(said) for said in known[group]["figures"]]) for group in MEASURES if group in known]
     PLOTS.mkdir(parents=True, exist_ok=True)
-    plots.ratios(figures, PLOTS / "ratios.png")
-    for one in measured:
-        for plot in one.plots:
-            plots.lines(plot.title, plot.x_label, plot.y_label, plot.series, PLOTS / f"{plot.name}.png", log_x=plot.log_x)
-    text = DOCUMENT.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
+    plots.ratios([figure for _, figures in groups for figure in figures], PLOTS / "ratios.png")
+    for plot in measured.plots:
+        plots.lines(plot.title, plot.x_label, plot.y_label, plot.series, PLOTS / f"{plot.name}.png", log_x=plot.log_x)
+    head, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     _, _, tail = rest.partition(END)
-    said = f"{about['cpu']}, {about['cores']} cores, Python {about['python']}, {about['at']}"
-    DOCUMENT.write_text(f"{head}{BEGIN}\n\n{said}\n\n{table(figures)}\n\n{END}{tail}", encoding="utf-8")
+    said = sorted({f"{one['cpu']}, {one['cores']} cores, Python {one['python']}, {one['at'][:10]}" for one, _ in groups})
+    rows = table([figure for _, figures in groups for figure in figures])
+    DOCUMENT.write_text(f"{head}{BEGIN}\n\n{'; '.join(said)}\n\n{rows}\n\n{END}{tail}", encoding="utf-8")
 
 
 def main() -> int:
@@ -102,8 +100,7 @@ def main() -> int:
             one = MEASURES[name](servers, arguments.rounds)
             measured.append(one)
             print(table(one.figures), flush=True)
-    if not arguments.only:
-        write(measured, machine())
+            write(name, one, machine())
     return 0 if all(figure.holds for one in measured for figure in one.figures) else 1
 
 

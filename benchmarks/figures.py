@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -53,6 +53,11 @@ class Figure:
         """Everything, with what follows from it."""
         return asdict(self) | {"ratios": self.ratios, "ratio": self.ratio, "holds": self.holds}
 
+    @classmethod
+    def of_json(cls, said: dict[str, Any]) -> "Figure":
+        """The figure again."""
+        return cls(**{one.name: said[one.name] for one in fields(cls)})
+
 
 def program(*arguments: object, timeout_seconds: float = 900) -> dict[str, Any]:
     """Run one measured program to its end; its last line of standard output is its result. Raises RuntimeError with its last words."""
@@ -60,7 +65,8 @@ def program(*arguments: object, timeout_seconds: float = 900) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=timeout_seconds, check=False)
     if done.returncode != 0 or not done.stdout.strip():
         raise RuntimeError(f"{arguments[0]} failed ({done.returncode}): {done.stderr.decode()[-2000:]}")
-    result: dict[str, Any] = orjson.loads(done.stdout.strip().splitlines()[-1])
+    lines = [line for line in done.stdout.splitlines() if line.startswith(b"{")]  # a service in the program may log behind it
+    result: dict[str, Any] = orjson.loads(lines[-1])
     return result
 
 

@@ -199,7 +199,9 @@ def roster(servers: Servers, rounds: int) -> Measured:
         names = servers.database("roster"), servers.database("roster_vault", vault=True)
         taken.append({"ours": program(OURS + "roster", *names, servers.bootstrap, 30_000)})
     ones = [1.0] * rounds
-    figure = Figure("roster import until searchable", "ours", "members/s", "members/s", _values(taken, "ours"), ones, 3_000, 5_000)
+    figure = Figure(
+        "roster import until searchable", "ours", "one member a second", "members/s", _values(taken, "ours"), ones, 3_000, 5_000
+    )
     return Measured([figure], {"roster": taken})
 
 
