@@ -213,6 +213,7 @@ async def test_neither_tables_nor_events_hold_what_the_file_says_and_the_file_go
         assert await app.pool.fetchval("select count(*) from roster_files") == 1
         await scan(app, "金丝雀", rows[3][5], rows[4][7])
         await apply(client, view["roster"])
+    async with whole.service() as (app, _):  # its file goes right after the answer, or at the next start
         assert await app.pool.fetchval("select count(*) from roster_files") == 0
         await scan(app, "金丝雀", rows[3][5], rows[4][7])
         works = Works(app.pool, app.vault)

@@ -95,6 +95,8 @@ class Rosters:
         for work in await self.works.in_stage(("checked",), before=now - timedelta(days=KEPT_DAYS)):
             await self.works.forget_file(work, at=now)
             await self.works.stage(work.roster, "expired")
+        for work in await self.works.dealt_with():
+            await self.works.forget_file(work, at=now)
         for work in await self.works.in_stage(RESUMED):
             self._start(work.roster, self._check if work.stage == "checking" else self._apply)
 

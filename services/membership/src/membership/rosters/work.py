@@ -76,6 +76,13 @@ class Works:
         )
         return [_work(row) for row in rows]
 
+    async def dealt_with(self) -> list[Work]:
+        """Every applied roster whose file is still there: the process ended between applying it and forgetting its file."""
+        rows = await self._pool.fetch(
+            f"select {_COLUMNS} from roster_work where stage = 'applied' and roster in (select roster from roster_files)"  # noqa: S608
+        )
+        return [_work(row) for row in rows]
+
     async def begin(self, work: Work, file: bytes) -> None:
         """Keep a roster's file, sealed, and its work; what was there of an earlier try goes."""
         key = await self._key(work.file)
@@ -106,9 +113,9 @@ class Works:
         )
 
     async def forget_file(self, work: Work, *, at: datetime) -> None:
-        """Delete a roster's file and destroy its key, so that no backup holds it readable."""
-        await self._pool.execute("delete from roster_files where roster = $1", work.roster)
+        """Destroy the key of a roster's file, so that no backup holds it readable, and delete it: last, so that what is left shows."""
         await self._vault.erase(work.file, purposes=[PURPOSE], basis="the roster has been dealt with", at=at)
+        await self._pool.execute("delete from roster_files where roster = $1", work.roster)
 
     async def found(self, roster: str, findings: Iterable[Finding]) -> None:
         """Add findings; told twice they are there once."""
