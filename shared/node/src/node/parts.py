@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -58,7 +59,7 @@ class PostgresPart:
         self.server.stop()
 
 
-class ProcessPart:
+class ProcessPart(ABC):
     """A program of the node's own: found again by the mark in its environment."""
 
     def __init__(self, folder: DataFolder, name: str, port: int) -> None:
@@ -66,9 +67,9 @@ class ProcessPart:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """What runs."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """What it is told, beside our own environment."""

@@ -4,11 +4,12 @@ last second or two of what it had acknowledged (DESIGN 6)."""
 
 import base64
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
-import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,7 @@ class BrokerFailed(Exception):
     """An embedded broker did not do what it was told; the sentence says what and where its log is."""
 
 
-class _Process:
+class _Process(ABC):
     """One broker process: `pid`, `log` and `data/` in its folder."""
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -34,9 +35,9 @@ class _Process:
         """For Kafka clients."""
         return f"127.0.0.1:{self.port}"
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """What runs; prepares what it needs in its folder."""
-        raise NotImplementedError
 
     def start(self, *, timeout_seconds: float = 60) -> None:
         """Start and wait until it answers Kafka requests. Does nothing where it runs already."""
@@ -125,7 +126,7 @@ class ApacheKafka(_Process):
         )
         java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self._jars or jars()}/*"]
         if not (data / "meta.properties").exists():
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            cluster = cluster_id(secrets.token_bytes(15))
             done = subprocess.run(  # noqa: S603 - our own words
                 [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)],
                 capture_output=True,
@@ -135,6 +136,14 @@ class ApacheKafka(_Process):
             if done.returncode != 0:
                 raise BrokerFailed(f"formatting {data} failed: {done.stderr.strip()[-400:]}")
         return [*java, "kafka.Kafka", str(settings)]
+
+
+def cluster_id(random: bytes) -> str:
+    """A cluster's id of 15 random bytes in Kafka's form: a 16-byte UUID in URL-safe base64, 22 characters.
+
+    Its first byte is zero, so that it never begins with "-", which Kafka's own tools would read as an option (one in 64 would).
+    """
+    return base64.urlsafe_b64encode(b"\0" + random).decode().rstrip("=")
 
 
 def jars() -> Path:
