@@ -157,6 +157,10 @@ class EventTypeUnknown(LookupError):
         self.type = type
 
 
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
 class Catalogue:
     """The event types that a program knows, by stored type, with the upcasters from older versions.
 
@@ -173,12 +177,12 @@ class Catalogue:
 
     @classmethod
     def of(cls, *modules: Any, upcasters: Mapping[str, Callable[[dict[str, Any]], Event]] | None = None) -> "Catalogue":
-        """Every event class that the modules define themselves."""
+        """Every event class that the modules define themselves, or their own submodules for them."""
         found = [
             thing
             for module in modules
             for thing in vars(module).values()
-            if isinstance(thing, type) and issubclass(thing, Event) and thing.TYPE and thing.__module__ == module.__name__
+            if isinstance(thing, type) and issubclass(thing, Event) and thing.TYPE and _within(thing.__module__, module.__name__)
         ]
         return cls(*found, upcasters=upcasters)
 

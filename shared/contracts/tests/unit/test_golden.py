@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts import assistance, membership
+from contracts import assistance, membership, rights
 from contracts.kernel import Catalogue, Ciphertext, Event
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-CATALOGUE = Catalogue.of(assistance, membership)
+CATALOGUE = Catalogue.of(assistance, membership, rights)
 
 
 FILES = sorted(GOLDEN.glob("*.json"))

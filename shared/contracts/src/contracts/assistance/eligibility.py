@@ -1,4 +1,4 @@
-"""Events of assistance 帮扶. So far: when somebody's eligibility as a member ended."""
+"""When somebody's eligibility as a member ended, and when it came back."""
 
 from datetime import date
 from enum import StrEnum
