@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from hashlib import sha256
 
+HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 
 
