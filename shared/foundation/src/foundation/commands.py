@@ -9,7 +9,7 @@ lock is needed; the store's version check is what makes it true across processes
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
 from itertools import islice
@@ -18,6 +18,8 @@ from uuid import UUID
 
 import orjson
 from contracts.kernel import Catalogue, Event
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from foundation import record
 from foundation.batched import Batched
@@ -45,12 +47,14 @@ C = TypeVar("C")
 ATTEMPTS_MAX = 20
 """How often a command is decided anew when its streams move under it (each time some other command got through) or its keys come in."""
 
+DECIDED_AT_ONCE = 32
+"""After so many commands the writer gets its turn: PostgreSQL commits the first ones while the next are decided."""
+
 LANES_MAX = 10_000
 """How many streams' states are kept in memory. Only a cache: the store's version check decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who acts, for which unit, and in which conversation; all of it goes into the record's envelope, none of it names a person."""
 
     principal: str
@@ -59,16 +63,14 @@ class Actor:
     causation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRef:
+class CommandRef(Struct, frozen=True):
     """A command that may come twice: its id and the keyed hash of the request."""
 
     id: UUID
     request_hmac: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """Durable: the (first) stream, its version, the history's position reached, and whether this answer was given before."""
 
     stream: str
@@ -124,8 +126,7 @@ class Seals(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class _Lane:
+class _Lane(Struct, eq=False):
     """One stream as the newest command sees it: durable, or still on the way in `tip`."""
 
     state: Any
@@ -137,8 +138,7 @@ class _Lane:
 _Decide = Callable[[Sequence[Any], datetime], Sequence[Sequence[Event]]]
 
 
-@dataclass(slots=True, eq=False)
-class _Pending:
+class _Pending(Struct, eq=False):
     """A command on its way. `unread`: it is decided as if its stream were new, until that proves wrong."""
 
     parts: Sequence[Part]
@@ -261,7 +261,9 @@ class Handler:
 
     def _drain(self) -> None:
         """Decide everything that is queued, each command on the events of those before it. No await, so nothing comes between."""
-        queue, self._queue = self._queue, []
+        queue, self._queue = self._queue[:DECIDED_AT_ONCE], self._queue[DECIDED_AT_ONCE:]
+        if self._queue:
+            asyncio.get_running_loop().call_soon(self._drain)
         now = self._clock.now()
         for pending in queue:
             try:

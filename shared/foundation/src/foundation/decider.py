@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any, Generic, TypeVar
 
 from contracts.kernel import Ciphertext, Event
+from msgspec import Struct
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -57,8 +58,7 @@ class Decider(Generic[S, C]):
         return reduce(self.evolve, events, self.initial if state is None else state)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One stream that a joint rule reads and may write."""
 
     decider: Decider[Any, Any]

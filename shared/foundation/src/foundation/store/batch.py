@@ -1,8 +1,7 @@
 """One call of `append_v1`: requests into arrays, its answer back into outcomes (the SQL is in migrations/0001_history.sql)."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -21,8 +20,7 @@ def check(request: AppendRequest) -> None:
         raise ValueError("an expected version is 0 or more")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One event of a batch where it would stand: the request it is of (from 1) and its hash."""
 
     request: int

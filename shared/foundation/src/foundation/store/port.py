@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 
 class NewEvent(NamedTuple):
     """An event to append: its stored type and the record's exact bytes."""
@@ -40,8 +42,7 @@ class CommandKey(NamedTuple):
     result: bytes
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class AppendRequest:
+class AppendRequest(Struct, eq=False, weakref=True):
     """One command's appends, all or nothing. `decided_on` names the requests of the same process, still under way, whose events it was
     decided on (the newest per stream): if one of them does not come to be, neither does this one. It is emptied once this one is
     answered, so that a chain holds no history in memory.
@@ -52,23 +53,20 @@ class AppendRequest:
     decided_on: "tuple[AppendRequest, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(Struct, frozen=True):
     """Durable. `position` is the last position of the request's events (the store's last one where it had none)."""
 
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(Struct, frozen=True):
     """This command id was accepted before, with the same request: the remembered answer and the position it reached."""
 
     result: bytes
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """An accepted command: the keyed hash of its request, its answer, and the position it reached."""
 
     request_hmac: bytes
@@ -76,13 +74,11 @@ class Remembered:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class KeyReused:
+class KeyReused(Struct, frozen=True):
     """This command id was accepted before with another request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """A stream is not at the expected version: its events after that version, oldest first (none where the expectation was too high,
     or where the request this one was decided on did not come to be)."""
 
