@@ -1,26 +1,22 @@
 """The `tongxin` command: a thin layer of words over the modules beside it."""
 
-import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated
 
 import typer
 from membership.rosters.sample import write_sample
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from node import backup, importing, lifecycle, status
 from node.access import Access
-from node.embedded.postgres import PostgresFailed
-from node.errors import NodeError, UsageError
-from node.folder import DataFolder, default_root
+from node.errors import UsageError
+from node.folder import DataFolder
+from node.log import log
+from node.terminal import AsJson, DataDir, command, err, opened, out, progress
 
 app = typer.Typer(
     name="tongxin",
@@ -40,45 +36,9 @@ history = typer.Typer(no_args_is_help=True, help="Ways out where a service refus
 app.add_typer(history, name="history")
 app.add_typer(imports, name="import")
 app.add_typer(samples, name="sample")
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+app.add_typer(log, name="log")
 
 SHOWN_REFUSALS = 20
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", envvar="TONGXIN_DATA_DIR", help="Everything the node keeps. Default: .tongxin in this folder."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-
-
-def command(group: typer.Typer, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Register a command whose failures are one sentence and a remedy, never a traceback."""
-
-    def register(function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return function(*args, **kwargs)
-            except NodeError as error:
-                err.print(f"error: {error.what}", markup=False)
-                if error.remedy:
-                    err.print(f"  {error.remedy}", markup=False)
-                raise typer.Exit(error.exit_code) from error
-            except PostgresFailed as error:
-                err.print(f"error: {error}", markup=False)
-                raise typer.Exit(1) from error
-
-        return group.command(name)(guarded)
-
-    return register
-
-
-def opened(data_dir: Path | None) -> DataFolder:
-    """The data folder that is meant."""
-    return DataFolder(data_dir or default_root())
 
 
 @command(app, "up")
@@ -286,14 +246,6 @@ def _import_organisations(access: Access, content: bytes) -> None:
     out.print(f"{done.accepted:,} organisations, {len(done.refused)} refused")
     if done.refused:
         raise typer.Exit(5)
-
-
-@contextmanager
-def progress(what: str) -> Iterator[importing.Report]:
-    """A bar that goes to stderr."""
-    with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _addresses(folder: DataFolder, now: status.NodeStatus) -> Table:

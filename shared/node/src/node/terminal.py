@@ -1,0 +1,62 @@
+"""What every group of commands shares: where words go, the data folder that is meant, failures as one sentence, a progress bar."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from node.embedded.postgres import PostgresFailed
+from node.errors import NodeError
+from node.folder import DataFolder, default_root
+from node.importing import Report
+
+out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="TONGXIN_DATA_DIR", help="Everything the node keeps. Default: .tongxin in this folder."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def command(group: typer.Typer, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Register a command whose failures are one sentence and a remedy, never a traceback."""
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except NodeError as error:
+                err.print(f"error: {error.what}", markup=False)
+                if error.remedy:
+                    err.print(f"  {error.remedy}", markup=False)
+                raise typer.Exit(error.exit_code) from error
+            except PostgresFailed as error:
+                err.print(f"error: {error}", markup=False)
+                raise typer.Exit(1) from error
+
+        return group.command(name)(guarded)
+
+    return register
+
+
+def opened(data_dir: Path | None) -> DataFolder:
+    """The data folder that is meant."""
+    return DataFolder(data_dir or default_root())
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Report]:
+    """A bar that goes to stderr."""
+    with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
