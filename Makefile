@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 MEMBERS := shared/contracts shared/foundation shared/node services/membership services/assistance services/rights services/training
 NODE := $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
-.PHONY: help up down test test-kafka check check-locks lock bench
+.PHONY: help up down test test-kafka check check-locks lock bench asyncapi
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -37,6 +37,10 @@ check: $(VENV)/.dev check-locks  ## style, types, architecture, locks
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+
+asyncapi: $(VENV)/.dev  ## write docs/asyncapi.json from the contracts
+	@$(BIN)/python -m contracts.asyncapi > docs/asyncapi.json.new
+	@mv docs/asyncapi.json.new docs/asyncapi.json
 
 bench: $(VENV)/.dev  ## every figure a ratio within one run; docs/performance.md
 	$(BIN)/python -m benchmarks

@@ -5,7 +5,7 @@ Pure: pydantic only, no I/O. Events evolve additively; a breaking change is a ne
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType, UnionType
@@ -157,6 +157,33 @@ class EventTypeUnknown(LookupError):
         self.type = type
 
 
+@dataclass(frozen=True, slots=True)
+class Upcaster:
+    """Reads the `data` of a superseded version of an event as a version that is still written; sealed values are carried over as they are.
+
+    It stays for ever, with the golden file of what it reads: histories are never rewritten.
+    """
+
+    stored: str
+    to: type[Event]
+    change: Callable[[dict[str, Any]], dict[str, Any]]
+
+    def __call__(self, data: dict[str, Any]) -> Event:
+        """The event of today. Raises pydantic.ValidationError where what the change made of the data does not fit."""
+        return self.to.__pydantic_validator__.validate_python(self.change(data))  # type: ignore[no-any-return]
+
+
+def upcasts(stored: str, *, to: type[Event]) -> Callable[[Callable[[dict[str, Any]], dict[str, Any]]], Upcaster]:
+    """Make an upcaster of a pure function from the old `data` to the new one.
+
+    `@upcasts("membership.MemberAdmitted.v1", to=MemberAdmitted)`, beside the class of the newer version. Raises TypeError where `stored` is no stored type, or the one that `to` is written as.
+    """
+    name, _, version = stored.rpartition(".v")
+    if not _TYPE.match(name) or not version.isdecimal() or stored == to.TYPE:
+        raise TypeError(f"{stored!r} is no superseded version: service.PastFact.v1, and another than {to.TYPE}")
+    return lambda change: Upcaster(stored, to, change)
+
+
 def _within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
@@ -167,27 +194,37 @@ class Catalogue:
     Built once in a composition root from the contract modules; nothing registers itself at import.
     """
 
-    def __init__(self, *events: type[Event], upcasters: Mapping[str, Callable[[dict[str, Any]], Event]] | None = None) -> None:
+    def __init__(self, *events: type[Event], upcasters: Iterable[Upcaster] = ()) -> None:
+        """Raises ValueError where two classes, two upcasters, or one of each claim one stored type."""
         self._by_type: dict[str, type[Event]] = {}
         for event in events:
             if event.TYPE in self._by_type:
                 raise ValueError(f"two classes are stored as {event.TYPE}")
             self._by_type[event.TYPE] = event
-        self._upcasters = dict(upcasters or {})
+        self._upcasters: dict[str, Upcaster] = {}
+        for upcaster in upcasters:
+            if upcaster.stored in self._upcasters or upcaster.stored in self._by_type:
+                raise ValueError(f"{upcaster.stored} is read in two ways")
+            self._upcasters[upcaster.stored] = upcaster
 
     @classmethod
-    def of(cls, *modules: Any, upcasters: Mapping[str, Callable[[dict[str, Any]], Event]] | None = None) -> "Catalogue":
-        """Every event class that the modules define themselves, or their own submodules for them."""
-        found = [
+    def of(cls, *modules: Any) -> "Catalogue":
+        """Every event class, and every upcaster to one, that the modules define themselves, or their own submodules for them."""
+        things = [(module, thing) for module in modules for thing in vars(module).values()]
+        events = [
             thing
-            for module in modules
-            for thing in vars(module).values()
+            for module, thing in things
             if isinstance(thing, type) and issubclass(thing, Event) and thing.TYPE and _within(thing.__module__, module.__name__)
         ]
-        return cls(*found, upcasters=upcasters)
+        return cls(*events, upcasters=[thing for _, thing in things if isinstance(thing, Upcaster) and thing.to in events])
 
     def __iter__(self) -> Iterator[type[Event]]:
         return iter(self._by_type.values())
+
+    @property
+    def superseded(self) -> Mapping[str, Upcaster]:
+        """The stored types that are read and no longer written."""
+        return MappingProxyType(self._upcasters)
 
     def __contains__(self, type: str) -> bool:
         return type in self._by_type or type in self._upcasters

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts import assistance, membership, rights
-from contracts.kernel import Catalogue, Ciphertext, Event
+from contracts import membership
+from contracts.kernel import Ciphertext, Event
+from contracts.registry import registry
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-CATALOGUE = Catalogue.of(assistance, membership, rights)
-
+CATALOGUE = registry()
 
 FILES = sorted(GOLDEN.glob("*.json"))
 
@@ -24,13 +24,15 @@ def data_of(path: Path) -> dict[str, Any]:
 
 
 def test_every_event_has_a_golden_file() -> None:
-    assert {event.TYPE for event in CATALOGUE} == {path.stem for path in FILES}
+    assert {event.TYPE for event in CATALOGUE} | set(CATALOGUE.superseded) == {path.stem for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_what_was_written_once_loads_and_is_written_the_same(path: Path) -> None:
     data = data_of(path)
     event = CATALOGUE.load(path.stem, data)
+    if path.stem in CATALOGUE.superseded:
+        return  # what it becomes is its upcaster's matter, with a test of its own
     written = event.model_dump(mode="json")
     assert {name: written[name] for name in data} == data
     later = {name: value for name, value in written.items() if name not in data}
@@ -67,8 +69,8 @@ def test_a_failure_to_read_an_event_repeats_nothing_of_it() -> None:
 
 @pytest.mark.parametrize("event", list(CATALOGUE), ids=lambda event: event.TYPE)
 def test_free_text_is_sealed(event: type[Event]) -> None:
-    """In clear stand ids, codes, dates and choices, and what a union publishes about itself."""
-    published = {"name", "uscc", "division"} if event.__name__.startswith("Organisation") else set()
+    """In clear stand ids, codes, dates and choices, what a union publishes about itself, and a log's public name."""
+    published = {"name", "uscc", "division"} if event.__name__.startswith("Organisation") else {"old_origin"}
     properties = event.model_json_schema(mode="validation")["properties"]
     for name in event.model_fields.keys() - event.SEALED.keys() - published:
         arms = properties[name].get("anyOf", [properties[name]])

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import orjson
 import pytest
 from contracts import membership
-from contracts.kernel import Catalogue, Ciphertext, Event, EventTypeUnknown, OrgCode, Personal, PersonId
+from contracts.kernel import Catalogue, Ciphertext, Event, EventTypeUnknown, OrgCode, Personal, PersonId, upcasts
 from foundation.decoding import decoder
 from foundation.history import Reading, happened
 from foundation.record import RecordMalformed, decode, encode, leaf_hash
@@ -135,11 +135,12 @@ class Renamed(Event, type="toy.Renamed", version=2):
     name: str
 
 
-def upcast(data: dict[str, Any]) -> Event:
-    return Renamed(name=data["old_name"])
+@upcasts("toy.Renamed.v1", to=Renamed)
+def renamed(data: dict[str, Any]) -> dict[str, Any]:
+    return {"name": data["old_name"]}
 
 
-CATALOGUE = Catalogue(Renamed, Wide, upcasters={"toy.Renamed.v1": upcast})
+CATALOGUE = Catalogue(Renamed, Wide, upcasters=[renamed])
 
 
 def recorded(type: str, data: dict[str, Any]) -> Recorded:
