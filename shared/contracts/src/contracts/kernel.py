@@ -176,7 +176,8 @@ class Upcaster:
 def upcasts(stored: str, *, to: type[Event]) -> Callable[[Callable[[dict[str, Any]], dict[str, Any]]], Upcaster]:
     """Make an upcaster of a pure function from the old `data` to the new one.
 
-    `@upcasts("membership.MemberAdmitted.v1", to=MemberAdmitted)`, beside the class of the newer version. Raises TypeError where `stored` is no stored type, or the one that `to` is written as.
+    `@upcasts("membership.MemberAdmitted.v1", to=MemberAdmitted)`, beside the class of the newer version. Raises TypeError where
+    `stored` is no stored type, or the one that `to` is written as.
     """
     name, _, version = stored.rpartition(".v")
     if not _TYPE.match(name) or not version.isdecimal() or stored == to.TYPE:
