@@ -1,5 +1,51 @@
 """Events of assistance 帮扶, by the slice that publishes them. `contracts.assistance.<Event>` is their name elsewhere."""
 
 from contracts.assistance.eligibility import EligibilityEnded, EligibilityRestored, EndReason
+from contracts.assistance.funds import (
+    AdjustmentReceived,
+    AllotmentReceived,
+    BudgetAdjusted,
+    BudgetMoveApproved,
+    BudgetMoveProposed,
+    BudgetMoveRejected,
+    CarryOverReceived,
+    EntitlementId,
+    FundsAllotted,
+    FundsAppropriated,
+    FundsReserved,
+    LateReturnReceived,
+    LineClosed,
+    LineId,
+    LineOpened,
+    PaymentReturned,
+    PaymentReturnedLate,
+    PeriodClosed,
+    ReservationPosted,
+    ReservationVoided,
+)
 
-__all__ = ["EligibilityEnded", "EligibilityRestored", "EndReason"]
+__all__ = [
+    "AdjustmentReceived",
+    "AllotmentReceived",
+    "BudgetAdjusted",
+    "BudgetMoveApproved",
+    "BudgetMoveProposed",
+    "BudgetMoveRejected",
+    "CarryOverReceived",
+    "EligibilityEnded",
+    "EligibilityRestored",
+    "EndReason",
+    "EntitlementId",
+    "FundsAllotted",
+    "FundsAppropriated",
+    "FundsReserved",
+    "LateReturnReceived",
+    "LineClosed",
+    "LineId",
+    "LineOpened",
+    "PaymentReturned",
+    "PaymentReturnedLate",
+    "PeriodClosed",
+    "ReservationPosted",
+    "ReservationVoided",
+]

@@ -1,0 +1,448 @@
+"""One budget line: what is in it by lots, what is set aside for whom, what was paid. Pure.
+
+A line's stream may hold tens of thousands of reservations, so a state shares what did not change with the one before (`immutables.Map`): an
+event costs as much as it names, not as much as the line holds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import Enum
+from typing import NamedTuple, assert_never
+
+from contracts.assistance.funds import (
+    AdjustmentReceived,
+    AllotmentReceived,
+    BudgetAdjusted,
+    CarryOverReceived,
+    Drawn,
+    EntitlementId,
+    FundsAllotted,
+    FundsAppropriated,
+    FundsReserved,
+    LateReturnReceived,
+    LineClosed,
+    LineId,
+    LineOpened,
+    Lot,
+    Paid,
+    PaymentReturned,
+    PaymentReturnedLate,
+    PeriodClosed,
+    ReservationPosted,
+    ReservationVoided,
+    Reserved,
+)
+from contracts.kernel import Event, OrgCode
+from contracts.membership import RecordId
+from contracts.values import day_in_china
+from foundation.decider import Decider
+from foundation.ids import command_id
+from immutables import Map
+
+from assistance.funds import commands, errors
+from assistance.funds.commands import FEN_MAX, ITEMS_MAX
+
+
+def line_id(organisation: OrgCode, year: int, source: str, purpose: str) -> LineId:
+    """The one line of an organisation's year, source and purpose."""
+    return command_id("budgetline", organisation, str(year), source, purpose).hex
+
+
+def covers(purpose: str, wanted: str) -> bool:
+    """Whether money for `purpose` may be spent on `wanted`: the same, or one that it holds (`aid` holds `aid.tuition`)."""
+    return wanted == purpose or wanted.startswith(f"{purpose}.")
+
+
+# -------------------------------------------------------------------------------------------------------------- states
+
+
+class Stage(Enum):
+    """How far an entitlement's money has come."""
+
+    reserved = 1
+    paid = 2
+    free = 3  # voided, or paid and wholly returned
+
+
+class Holding(NamedTuple):
+    """What an entitlement holds of the line: while reserved what is set aside, once paid (by `instruction`) what has not come back.
+
+    `done` are the instructions and reversals that have had their effect: each has it once.
+    """
+
+    reservation: RecordId
+    stage: Stage
+    drawn: tuple[Drawn, ...]
+    instruction: RecordId | None = None
+    done: tuple[RecordId, ...] = ()
+
+
+_NO_HOLDINGS: Map[EntitlementId, Holding] = Map()
+_NO_RESERVATIONS: Map[RecordId, tuple[tuple[EntitlementId, int], ...]] = Map()
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """No money has reached this line yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A line whose year is not closed. `lots` is what each lot has available, lot 1 first."""
+
+    line: LineId
+    organisation: OrgCode
+    year: int
+    source: str
+    purpose: str
+    earmarked: bool
+    lots: tuple[int, ...] = ()
+    available_fen: int = 0
+    reserved_fen: int = 0
+    paid_fen: int = 0
+    holdings: Map[EntitlementId, Holding] = _NO_HOLDINGS
+    reservations: Map[RecordId, tuple[tuple[EntitlementId, int], ...]] = _NO_RESERVATIONS
+    closed_through: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A line whose year is closed; `was` is what it was, and goes on saying which payments came back."""
+
+    was: Open
+    into_line: LineId
+
+
+BudgetLine = Unopened | Open | Closed
+
+
+def fen_of(drawn: Iterable[Drawn]) -> int:
+    """The sum of amounts drawn."""
+    return sum(one.fen for one in drawn)
+
+
+def evolve(line: BudgetLine, event: Event) -> BudgetLine:
+    match line, event:
+        case Open(), FundsReserved():
+            return _reserved(line, event)
+        case Open(), ReservationPosted():
+            return _posted(line, event)
+        case Open(), ReservationVoided():
+            return _voided(line, event)
+        case Open(), PaymentReturned():
+            return _returned(line, event)
+        case Open(), FundsAppropriated():
+            return _received(line, (event.fen,))
+        case Open(), AllotmentReceived() | AdjustmentReceived() | CarryOverReceived() | LateReturnReceived():
+            return _received(line, [lot.fen for lot in event.lots])
+        case Open(), FundsAllotted() | BudgetAdjusted():
+            return _left(line, event.drawn)
+        case Open(), PeriodClosed():
+            return replace(line, closed_through=event.through)
+        case Open(), LineClosed():
+            return Closed(_left(line, event.drawn), event.into_line)
+        case Closed(), PaymentReturnedLate():
+            was = line.was
+            holding = _after_return(was.holdings[event.entitlement], event.drawn, event.reversal, held=False)
+            return replace(line, was=replace(was, holdings=was.holdings.set(event.entitlement, holding)))
+        case Unopened(), LineOpened():
+            return Open(event.line, event.organisation, event.year, event.source, event.purpose, event.earmarked)
+        case _:
+            return line
+
+
+def _received(line: Open, amounts: Sequence[int]) -> Open:
+    return replace(line, lots=(*line.lots, *amounts), available_fen=line.available_fen + sum(amounts))
+
+
+def _left(line: Open, drawn: Sequence[Drawn]) -> Open:
+    lots = list(line.lots)
+    for one in drawn:
+        lots[one.lot - 1] -= one.fen
+    return replace(line, lots=tuple(lots), available_fen=line.available_fen - fen_of(drawn))
+
+
+def _reserved(line: Open, event: FundsReserved) -> Open:
+    lots, fen = list(line.lots), 0
+    items: list[tuple[EntitlementId, int]] = []
+    holdings = line.holdings.mutate()
+    for item in event.items:
+        for one in item.drawn:
+            lots[one.lot - 1] -= one.fen
+        earlier = holdings.get(item.entitlement)
+        done = () if earlier is None else earlier.done
+        holdings[item.entitlement] = Holding(event.reservation, Stage.reserved, item.drawn, None, done)
+        items.append((item.entitlement, fen_of(item.drawn)))
+        fen += items[-1][1]
+    return replace(
+        line,
+        lots=tuple(lots),
+        available_fen=line.available_fen - fen,
+        reserved_fen=line.reserved_fen + fen,
+        holdings=holdings.finish(),
+        reservations=line.reservations.set(event.reservation, tuple(items)),
+    )
+
+
+def _voided(line: Open, event: ReservationVoided) -> Open:
+    lots, fen = list(line.lots), 0
+    holdings = line.holdings.mutate()
+    for item in event.items:
+        for one in item.drawn:
+            lots[one.lot - 1] += one.fen
+            fen += one.fen
+        holdings[item.entitlement] = holdings[item.entitlement]._replace(stage=Stage.free, drawn=())
+    return replace(
+        line,
+        lots=tuple(lots),
+        available_fen=line.available_fen + fen,
+        reserved_fen=line.reserved_fen - fen,
+        holdings=holdings.finish(),
+    )
+
+
+def _posted(line: Open, event: ReservationPosted) -> Open:
+    fen = 0
+    holdings = line.holdings.mutate()
+    for item in event.items:
+        holding = holdings[item.entitlement]
+        holdings[item.entitlement] = Holding(
+            holding.reservation, Stage.paid, holding.drawn, item.instruction, (*holding.done, item.instruction)
+        )
+        fen += fen_of(item.drawn)
+    return replace(line, reserved_fen=line.reserved_fen - fen, paid_fen=line.paid_fen + fen, holdings=holdings.finish())
+
+
+def _returned(line: Open, event: PaymentReturned) -> Open:
+    fen = fen_of(event.drawn)
+    holding = _after_return(line.holdings[event.entitlement], event.drawn, event.reversal, held=event.held)
+    back = replace(line, paid_fen=line.paid_fen - fen, holdings=line.holdings.set(event.entitlement, holding))
+    if event.held:
+        return replace(back, reserved_fen=line.reserved_fen + fen)
+    lots = list(line.lots)
+    for one in event.drawn:
+        lots[one.lot - 1] += one.fen
+    return replace(back, lots=tuple(lots), available_fen=line.available_fen + fen)
+
+
+def _after_return(holding: Holding, returned: Sequence[Drawn], reversal: RecordId, *, held: bool) -> Holding:
+    done = (*holding.done, reversal)
+    if held:
+        return holding._replace(stage=Stage.reserved, done=done)
+    back = {one.lot: one.fen for one in returned}
+    left = tuple(Drawn(lot=one.lot, fen=one.fen - back.get(one.lot, 0)) for one in holding.drawn if one.fen > back.get(one.lot, 0))
+    return holding._replace(stage=Stage.paid if left else Stage.free, drawn=left, done=done)
+
+
+# --------------------------------------------------------------------------------------------------------------- rules
+
+
+def decide(command: commands.Command, line: BudgetLine, now: datetime) -> list[Event]:
+    match command:
+        case commands.Reserve():
+            return _reserve(command, opened(line, command.line), now)
+        case commands.Void():
+            return _void(command, opened(line, command.line), now)
+        case commands.Post():
+            return _post(command, opened(line, command.line), now)
+        case commands.Return():
+            return _return(command, opened(line, command.line), now)
+        case commands.ClosePeriod():
+            return _close_period(command, opened(line, command.line), now)
+        case _:
+            assert_never(command)
+
+
+BUDGET_LINE: Decider[BudgetLine, commands.Command] = Decider(category="budgetline", initial=Unopened(), decide=decide, evolve=evolve)
+
+
+def opened(line: BudgetLine, id: LineId) -> Open:
+    """The line while its year is open. Raises LineUnknown, LineClosed."""
+    match line:
+        case Open():
+            return line
+        case Closed():
+            raise errors.LineClosed(id, line.into_line)
+        case Unopened():
+            raise errors.LineUnknown(id)
+        case _:
+            assert_never(line)
+
+
+def checked_fen(fen: int) -> int:
+    """An amount that can be one. Raises AmountOutOfRange."""
+    if not 1 <= fen <= FEN_MAX:
+        raise errors.AmountOutOfRange(fen)
+    return fen
+
+
+def booking_day(line: Open, booked_on: date | None, now: datetime, *, ahead: bool = False) -> date:
+    """The day the books carry. `ahead`: a budget may be filled before its year begins.
+
+    Raises BookedOutsideYear, BookedAhead, PeriodIsClosed.
+    """
+    today, first, last = day_in_china(now), date(line.year, 1, 1), date(line.year, 12, 31)
+    day = min(max(today, first), last) if booked_on is None else booked_on
+    if not first <= day <= last:
+        raise errors.BookedOutsideYear(line.line, day, line.year)
+    if day > today and not (ahead and booked_on is None):
+        raise errors.BookedAhead(line.line, day)
+    if line.closed_through is not None and day <= line.closed_through:
+        raise errors.PeriodIsClosed(line.line, day, line.closed_through)
+    return day
+
+
+def draw(line: Open, amounts: Sequence[int]) -> list[tuple[Drawn, ...]]:
+    """Each amount out of the lots, oldest first. Raises AmountOutOfRange, LineExhausted."""
+    asked = checked_fen(sum(map(checked_fen, amounts)))
+    if asked > line.available_fen:
+        raise errors.LineExhausted(line.line, line.available_fen, asked)
+    lots = ((number, fen) for number, fen in enumerate(line.lots, start=1) if fen)
+    lot, left = 0, 0
+    found = []
+    for amount in amounts:
+        drawn, wanted = [], amount
+        while wanted:
+            if not left:
+                lot, left = next(lots)
+            fen = min(wanted, left)
+            drawn.append(Drawn(lot=lot, fen=fen))
+            left, wanted = left - fen, wanted - fen
+        found.append(tuple(drawn))
+    return found
+
+
+def lots_of(line: BudgetLine, drawn: Sequence[Drawn]) -> tuple[Lot, ...]:
+    """What was drawn from another line as new lots of this one."""
+    first = len(line.lots) + 1 if isinstance(line, Open) else 1
+    return tuple(Lot(lot=number, origin=one.lot, fen=one.fen) for number, one in enumerate(drawn, start=first))
+
+
+def _each_once(ids: Sequence[str]) -> None:
+    if not 1 <= len(ids) <= ITEMS_MAX or len(set(ids)) < len(ids):
+        raise errors.ItemsOutOfRange(ITEMS_MAX)
+
+
+def _reserve(command: commands.Reserve, line: Open, now: datetime) -> list[Event]:
+    _each_once([entitlement for entitlement, _ in command.items])
+    made = line.reservations.get(command.reservation)
+    if made is not None:
+        if made != command.items:
+            raise errors.ReservationExists(command.reservation)
+        return []
+    if not covers(line.purpose, command.purpose):
+        raise errors.PurposeMismatch(line.line, line.purpose, command.purpose)
+    day = booking_day(line, command.booked_on, now)
+    for entitlement, _ in command.items:
+        holding = line.holdings.get(entitlement)
+        if holding is not None and holding.stage is not Stage.free:
+            raise errors.EntitlementTaken(entitlement, holding.reservation)
+    amounts = [fen for _, fen in command.items]
+    items = tuple(
+        Reserved(entitlement=entitlement, drawn=drawn) for (entitlement, _), drawn in zip(command.items, draw(line, amounts), strict=True)
+    )
+    return [FundsReserved(line=line.line, reservation=command.reservation, purpose=command.purpose, items=items, booked_on=day)]
+
+
+def _holding(line: Open, reservation: RecordId, entitlement: EntitlementId) -> Holding:
+    holding = line.holdings.get(entitlement)
+    if holding is None or holding.reservation != reservation:
+        raise errors.EntitlementNotReserved(entitlement)
+    return holding
+
+
+def _void(command: commands.Void, line: Open, now: datetime) -> list[Event]:
+    _each_once(command.entitlements)
+    items = []
+    for entitlement in command.entitlements:
+        holding = _holding(line, command.reservation, entitlement)
+        if holding.stage is Stage.paid:
+            raise errors.AlreadyPaid(entitlement, holding.instruction)
+        if holding.stage is Stage.reserved:
+            items.append(Reserved(entitlement=entitlement, drawn=holding.drawn))
+    if not items:
+        return []
+    day = booking_day(line, command.booked_on, now)
+    return [ReservationVoided(line=line.line, reservation=command.reservation, items=tuple(items), booked_on=day)]
+
+
+def _post(command: commands.Post, line: Open, now: datetime) -> list[Event]:
+    _each_once([entitlement for entitlement, _ in command.payments])
+    items = []
+    for entitlement, instruction in command.payments:
+        holding = _holding(line, command.reservation, entitlement)
+        if instruction in holding.done:
+            continue
+        match holding.stage:
+            case Stage.reserved:
+                items.append(Paid(entitlement=entitlement, instruction=instruction, drawn=holding.drawn))
+            case Stage.paid:
+                raise errors.AlreadyPaid(entitlement, holding.instruction)
+            case Stage.free:
+                raise errors.EntitlementNotReserved(entitlement)
+            case _:
+                assert_never(holding.stage)
+    if not items:
+        return []
+    day = booking_day(line, command.booked_on, now)
+    return [ReservationPosted(line=line.line, reservation=command.reservation, items=tuple(items), booked_on=day)]
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What comes back of a payment: whose instruction it was, and of which lots."""
+
+    instruction: RecordId
+    drawn: tuple[Drawn, ...]
+
+
+def coming_back(line: Open, command: commands.Return | commands.ReturnLate) -> Back | None:
+    """What a return brings, the lots drawn last first; None where this reversal came before.
+
+    Raises EntitlementNotReserved, NotPaid, AmountOutOfRange.
+    """
+    holding = _holding(line, command.reservation, command.entitlement)
+    if command.reversal in holding.done:
+        return None
+    paid = fen_of(holding.drawn) if holding.stage is Stage.paid else 0
+    wanted = paid if command.fen is None else checked_fen(command.fen)
+    if holding.instruction is None or not 0 < wanted <= paid:
+        raise errors.NotPaid(command.entitlement, paid, wanted)
+    back = []
+    for one in reversed(holding.drawn):
+        if wanted:
+            back.append(Drawn(lot=one.lot, fen=min(wanted, one.fen)))
+            wanted -= back[-1].fen
+    return Back(holding.instruction, tuple(reversed(back)))
+
+
+def _return(command: commands.Return, line: Open, now: datetime) -> list[Event]:
+    back = coming_back(line, command)
+    if back is None:
+        return []
+    holding = line.holdings[command.entitlement]
+    if command.held and back.drawn != holding.drawn:
+        raise errors.HeldInPart(command.entitlement)
+    return [
+        PaymentReturned(
+            line=line.line,
+            reservation=command.reservation,
+            entitlement=command.entitlement,
+            instruction=back.instruction,
+            reversal=command.reversal,
+            drawn=back.drawn,
+            held=command.held,
+            booked_on=booking_day(line, command.booked_on, now),
+        )
+    ]
+
+
+def _close_period(command: commands.ClosePeriod, line: Open, now: datetime) -> list[Event]:
+    if line.closed_through is not None and command.through <= line.closed_through:
+        return []
+    if command.through.year != line.year:
+        raise errors.BookedOutsideYear(line.line, command.through, line.year)
+    if command.through > day_in_china(now):
+        raise errors.BookedAhead(line.line, command.through)
+    return [PeriodClosed(line=line.line, through=command.through)]

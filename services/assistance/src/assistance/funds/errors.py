@@ -1,0 +1,218 @@
+"""The rules that a movement of budget money can break. Amounts in answers are fen."""
+
+from datetime import date
+
+from contracts.assistance.funds import EntitlementId, LineId
+from foundation.decider import Refusal
+
+
+def yuan(fen: int) -> str:
+    """An amount as it is written: 1,234.50."""
+    return f"{fen // 100:,}.{fen % 100:02}"
+
+
+class LineUnknown(Refusal):
+    """There is no such budget line."""
+
+    status = 404
+
+    def __init__(self, line: LineId) -> None:
+        super().__init__("there is no such budget line", line=line)
+
+
+class LineExhausted(Refusal):
+    """The line has less available than is asked for: nothing is ever overspent."""
+
+    def __init__(self, line: LineId, available_fen: int, asked_fen: int) -> None:
+        super().__init__(
+            f"the line has {yuan(available_fen)} yuan available, {yuan(asked_fen)} are asked for",
+            line=line,
+            available_fen=available_fen,
+            asked_fen=asked_fen,
+        )
+
+
+class LineClosed(Refusal):
+    """The line's year is closed; what was left of it was carried over."""
+
+    def __init__(self, line: LineId, into_line: LineId) -> None:
+        super().__init__("the year of this budget line is closed", line=line, into_line=into_line)
+
+
+class PeriodIsClosed(Refusal):
+    """The books are closed for that day: nothing is dated back into them."""
+
+    def __init__(self, line: LineId, booked_on: date, closed_through: date) -> None:
+        super().__init__(
+            f"the books are closed through {closed_through}, and {booked_on} lies before",
+            line=line,
+            booked_on=booked_on.isoformat(),
+            closed_through=closed_through.isoformat(),
+        )
+
+
+class BookedOutsideYear(Refusal):
+    """A line's bookings are days of its own year."""
+
+    def __init__(self, line: LineId, booked_on: date, year: int) -> None:
+        super().__init__(f"{booked_on} is no day of {year}, the year of this line", line=line, booked_on=booked_on.isoformat(), year=year)
+
+
+class BookedAhead(Refusal):
+    """Nothing is booked on a day that is yet to come, and nothing is spent before its year begins."""
+
+    def __init__(self, line: LineId, booked_on: date) -> None:
+        super().__init__(f"{booked_on} is yet to come", line=line, booked_on=booked_on.isoformat())
+
+
+class AmountOutOfRange(Refusal):
+    """An amount is at least one fen and at most FEN_MAX; so is a sum."""
+
+    status = 422
+
+    def __init__(self, fen: int) -> None:
+        super().__init__("an amount is from 0.01 yuan to a hundred thousand million", fen=fen)
+
+
+class ItemsOutOfRange(Refusal):
+    """A command names 1 to ITEMS_MAX entitlements, each once."""
+
+    status = 422
+
+    def __init__(self, items_max: int) -> None:
+        super().__init__(f"name 1 to {items_max} entitlements, each once", items_max=items_max)
+
+
+class PurposeMismatch(Refusal):
+    """The line's money serves another purpose."""
+
+    def __init__(self, line: LineId, purpose: str, asked: str) -> None:
+        super().__init__(f"the line's money is for {purpose}, not for {asked}", line=line, purpose=purpose, asked=asked)
+
+
+class SourceMismatch(Refusal):
+    """Balances stay with their source, and what comes back late with its organisation."""
+
+    def __init__(self, line: LineId, into_line: LineId) -> None:
+        super().__init__("that line is of another organisation or source, or not of a later year", line=line, into_line=into_line)
+
+
+class EarmarkedElsewhere(Refusal):
+    """Earmarked money serves its own purpose (专款专用): it is not adjusted away."""
+
+    def __init__(self, line: LineId, purpose: str) -> None:
+        super().__init__(f"the line's money is earmarked for {purpose} and cannot go to another purpose", line=line, purpose=purpose)
+
+
+class NotBelow(Refusal):
+    """Money is allotted to an organisation below, never to a sibling, to one above or to itself."""
+
+    def __init__(self, organisation: str, to_organisation: str) -> None:
+        super().__init__(f"{to_organisation} does not stand below {organisation}", organisation=organisation)
+
+
+class ReservationExists(Refusal):
+    """This reservation was made for other entitlements or amounts."""
+
+    def __init__(self, reservation: str) -> None:
+        super().__init__("this reservation was made otherwise; a new decision takes a new reservation", reservation=reservation)
+
+
+class EntitlementTaken(Refusal):
+    """The entitlement holds money of this line already, or was paid from it."""
+
+    def __init__(self, entitlement: EntitlementId, reservation: str) -> None:
+        super().__init__("this entitlement has its money already", entitlement=entitlement, reservation=reservation)
+
+
+class EntitlementNotReserved(Refusal):
+    """The entitlement holds nothing under this reservation."""
+
+    def __init__(self, entitlement: EntitlementId) -> None:
+        super().__init__("this entitlement holds nothing under that reservation", entitlement=entitlement)
+
+
+class AlreadyPaid(Refusal):
+    """The entitlement was paid: what it held can only come back by a return."""
+
+    def __init__(self, entitlement: EntitlementId, instruction: str | None) -> None:
+        super().__init__("this entitlement has been paid by another instruction", entitlement=entitlement, instruction=instruction)
+
+
+class NotPaid(Refusal):
+    """Only what was paid, and has not come back, can be returned."""
+
+    def __init__(self, entitlement: EntitlementId, paid_fen: int, asked_fen: int) -> None:
+        super().__init__(
+            f"{yuan(paid_fen)} yuan of this entitlement stand paid, {yuan(asked_fen)} are said to have come back",
+            entitlement=entitlement,
+            paid_fen=paid_fen,
+            asked_fen=asked_fen,
+        )
+
+
+class HeldInPart(Refusal):
+    """What stays set aside for an entitlement after a return is all of it."""
+
+    def __init__(self, entitlement: EntitlementId) -> None:
+        super().__init__("only a payment that came back whole stays set aside", entitlement=entitlement)
+
+
+class ReservationsOpen(Refusal):
+    """A year is closed once every reservation is paid or voided."""
+
+    def __init__(self, line: LineId, reserved_fen: int) -> None:
+        super().__init__(f"{yuan(reserved_fen)} yuan are still set aside: pay or void them first", line=line, reserved_fen=reserved_fen)
+
+
+class YearNotOver(Refusal):
+    """A year is closed on its last day or later."""
+
+    def __init__(self, line: LineId, year: int) -> None:
+        super().__init__(f"{year} is not over", line=line, year=year)
+
+
+class NotClosed(Refusal):
+    """What comes back while the line's year is open goes back into this very line."""
+
+    def __init__(self, line: LineId) -> None:
+        super().__init__("the line's year is open: the money goes back into this line itself", line=line)
+
+
+class ProposalUnknown(Refusal):
+    """There is no such proposal."""
+
+    status = 404
+
+    def __init__(self, proposal: str) -> None:
+        super().__init__("there is no such proposal", proposal=proposal)
+
+
+class ProposalExists(Refusal):
+    """The id stands for another proposal."""
+
+    def __init__(self, proposal: str) -> None:
+        super().__init__("this proposal was made otherwise", proposal=proposal)
+
+
+class ProposalSettled(Refusal):
+    """The proposal was approved or rejected."""
+
+    def __init__(self, proposal: str) -> None:
+        super().__init__("this proposal has been decided", proposal=proposal)
+
+
+class ProposalStale(Refusal):
+    """What is approved is not what was proposed."""
+
+    def __init__(self, proposal: str) -> None:
+        super().__init__("the proposal is otherwise than what you approve; read it again", proposal=proposal)
+
+
+class MakerApproves(Refusal):
+    """Maker and approver are two people (DOMAIN 0)."""
+
+    status = 403
+
+    def __init__(self, proposal: str) -> None:
+        super().__init__("who proposed a move of budget does not decide on it", proposal=proposal)
