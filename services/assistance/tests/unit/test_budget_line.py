@@ -10,10 +10,10 @@ from contracts.assistance.funds import (
     Drawn,
     FundsAppropriated,
     FundsReserved,
+    FundsReturned,
     LineClosed,
     LineOpened,
     Paid,
-    PaymentReturned,
     PeriodClosed,
     ReservationPosted,
     ReservationVoided,
@@ -50,8 +50,8 @@ post = commands.Post(LINE, R, ((ANNA, I1), (BO, I2)))
 void = commands.Void(LINE, R, (ANNA, BO))
 
 
-def returned(drawn: tuple[Drawn, ...], *, held: bool = False, reversal: str = BACK) -> PaymentReturned:
-    return PaymentReturned(
+def returned(drawn: tuple[Drawn, ...], *, held: bool = False, reversal: str = BACK) -> FundsReturned:
+    return FundsReturned(
         line=LINE, reservation=R, entitlement=BO, instruction=I2, reversal=reversal, drawn=drawn, held=held, booked_on=TODAY
     )
 

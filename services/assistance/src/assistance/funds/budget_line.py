@@ -20,14 +20,14 @@ from contracts.assistance.funds import (
     FundsAllotted,
     FundsAppropriated,
     FundsReserved,
+    FundsReturned,
+    FundsReturnedLate,
     LateReturnReceived,
     LineClosed,
     LineId,
     LineOpened,
     Lot,
     Paid,
-    PaymentReturned,
-    PaymentReturnedLate,
     PeriodClosed,
     ReservationPosted,
     ReservationVoided,
@@ -130,7 +130,7 @@ def evolve(line: BudgetLine, event: Event) -> BudgetLine:
             return _posted(line, event)
         case Open(), ReservationVoided():
             return _voided(line, event)
-        case Open(), PaymentReturned():
+        case Open(), FundsReturned():
             return _returned(line, event)
         case Open(), FundsAppropriated():
             return _received(line, (event.fen,))
@@ -142,7 +142,7 @@ def evolve(line: BudgetLine, event: Event) -> BudgetLine:
             return replace(line, closed_through=event.through)
         case Open(), LineClosed():
             return Closed(_left(line, event.drawn), event.into_line)
-        case Closed(), PaymentReturnedLate():
+        case Closed(), FundsReturnedLate():
             was = line.was
             holding = _after_return(was.holdings[event.entitlement], event.drawn, event.reversal, held=False)
             return replace(line, was=replace(was, holdings=was.holdings.set(event.entitlement, holding)))
@@ -214,7 +214,7 @@ def _posted(line: Open, event: ReservationPosted) -> Open:
     return replace(line, reserved_fen=line.reserved_fen - fen, paid_fen=line.paid_fen + fen, holdings=holdings.finish())
 
 
-def _returned(line: Open, event: PaymentReturned) -> Open:
+def _returned(line: Open, event: FundsReturned) -> Open:
     fen = fen_of(event.drawn)
     holding = _after_return(line.holdings[event.entitlement], event.drawn, event.reversal, held=event.held)
     back = replace(line, paid_fen=line.paid_fen - fen, holdings=line.holdings.set(event.entitlement, holding))
@@ -425,7 +425,7 @@ def _return(command: commands.Return, line: Open, now: datetime) -> list[Event]:
     if command.held and back.drawn != holding.drawn:
         raise errors.HeldInPart(command.entitlement)
     return [
-        PaymentReturned(
+        FundsReturned(
             line=line.line,
             reservation=command.reservation,
             entitlement=command.entitlement,

@@ -221,7 +221,7 @@ class ReservationPosted(Event, type="assistance.ReservationPosted", version=1):
     booked_on: date
 
 
-class PaymentReturned(Event, type="assistance.PaymentReturned", version=1):
+class FundsReturned(Event, type="assistance.FundsReturned", version=1):
     """Paid money, all or part, came back in the open year, to its very line and lots.
 
     `held`: it stays set aside for the entitlement, which is still due; otherwise it is available again.
@@ -237,7 +237,7 @@ class PaymentReturned(Event, type="assistance.PaymentReturned", version=1):
     booked_on: date
 
 
-class PaymentReturnedLate(Event, type="assistance.PaymentReturnedLate", version=1):
+class FundsReturnedLate(Event, type="assistance.FundsReturnedLate", version=1):
     """Paid money came back after the line's year was closed: the closed books stay as they are, `into_line` received it."""
 
     line: LineId
