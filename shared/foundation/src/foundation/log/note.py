@@ -4,6 +4,7 @@ A note is a text, an empty line, and signature lines. Times are POSIX seconds. S
 cosignatures (0x04). Keys of any other type can be named in a policy and their signatures stand in a note, but they prove nothing here.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -26,6 +27,8 @@ SIGNATURES_MAX = 100
 _KEY_BYTES = 32
 _SIGNATURE_BYTES = 64
 _DASH = "\u2014 "
+_NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
+_NOT_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
 class NoteMalformed(ValueError):
@@ -122,9 +125,13 @@ class SigningKey:
     seed: bytes = field(repr=False)
     type: int = ED25519
 
+    def __post_init__(self) -> None:
+        if not is_name(self.name) or len(self.seed) != _KEY_BYTES or self.type not in (ED25519, COSIGNATURE):
+            raise KeyMalformed(f"the signing key of {self.name!r} has no name, 32-byte seed or type that can be")
+
     @property
     def verifier(self) -> VerifierKey:
-        """The public half. Raises KeyMalformed where the name cannot be one."""
+        """The public half."""
         return VerifierKey.of(self.name, self.type, self._key().public_key().public_bytes_raw())
 
     def _key(self) -> Ed25519PrivateKey:
@@ -180,12 +187,13 @@ class Note:
 
 def is_name(name: str) -> bool:
     """Whether a text can be a key's name: not empty, no Unicode space, no plus, no control characters, encodable."""
-    return bool(name) and not any(letter.isspace() or letter == "+" or letter < " " or "\ud800" <= letter <= "\udfff" for letter in name)
+    return _NAME.fullmatch(name) is not None
 
 
 def sign(text: str, *keys: SigningKey) -> str:
     """The whole note: the text and a signature of each ED25519 key. Raises NoteMalformed where the text cannot be a note's."""
-    return with_signatures(text, [Signature(key.name, key.verifier.id, key.sign(text.encode())) for key in keys])
+    message = text.encode("utf-8", "surrogatepass")  # a text that has surrogates is refused below
+    return with_signatures(text, [Signature(key.name, key.verifier.id, key.sign(message)) for key in keys])
 
 
 def cosign(text: str, key: SigningKey, at: int) -> Signature:
@@ -194,10 +202,13 @@ def cosign(text: str, key: SigningKey, at: int) -> Signature:
 
 
 def with_signatures(text: str, signatures: Iterable[Signature]) -> str:
-    """The note of a text and signature lines. Raises NoteMalformed where the text cannot be a note's."""
-    if not text.endswith("\n") or _has_control(text):
+    """The note of a text and its signature lines. Raises NoteMalformed where the text cannot be a note's, or there is no signature."""
+    if not text.endswith("\n") or _NOT_TEXT.search(text):
         raise NoteMalformed("a note's text ends in a newline and has no other control character")
-    return f"{text}\n{''.join(signature.line() for signature in signatures)}"
+    lines = "".join(signature.line() for signature in signatures)
+    if not lines:
+        raise NoteMalformed("a note without a signature")
+    return f"{text}\n{lines}"
 
 
 def parse_note(data: bytes) -> tuple[str, tuple[Signature, ...]]:
@@ -209,7 +220,7 @@ def parse_note(data: bytes) -> tuple[str, tuple[Signature, ...]]:
     except UnicodeDecodeError as error:
         raise NoteMalformed("a note that is not UTF-8") from error
     text, separator, tail = whole.rpartition("\n\n")
-    if not separator or not tail.endswith("\n") or _has_control(whole):
+    if not separator or not tail.endswith("\n") or _NOT_TEXT.search(whole):
         raise NoteMalformed("a note is a text, an empty line and signature lines, without control characters")
     lines = tail[:-1].split("\n")
     if len(lines) > SIGNATURES_MAX:
@@ -243,7 +254,3 @@ def _key_id(name: str, material: bytes) -> bytes:
 
 def _cosigned(text: str, at: int) -> bytes:
     return f"cosignature/v1\ntime {at}\n{text}".encode()
-
-
-def _has_control(text: str) -> bool:
-    return any(letter < " " and letter != "\n" for letter in text)

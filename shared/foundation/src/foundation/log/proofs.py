@@ -7,7 +7,7 @@ nothing else are asked of a HashReader. Who has to fetch first asks which tiles 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from foundation.log.tiles import WIDTH, Tile, check_width, perfect_root, tile_of
+from foundation.log.tiles import WIDTH, OutsideTree, Tile, check_width, perfect_root, tile_of
 from foundation.merkle import EMPTY_ROOT, HASH_BYTES, node_hash
 
 HashReader: TypeAlias = Callable[[int, int], bytes]
@@ -41,12 +41,12 @@ def root(size: int, read: HashReader) -> bytes:
 
 
 def inclusion(index: int, size: int, read: HashReader) -> tuple[bytes, ...]:
-    """The proof that leaf `index` is in the tree of `size` leaves, the leaf's sibling first. Raises ValueError where it cannot be."""
+    """The proof that leaf `index` is in the tree of `size` leaves, the leaf's sibling first. Raises OutsideTree where it cannot be."""
     return tuple(_hash(span, read) for span in _inclusion(index, size))
 
 
 def consistency(old: int, size: int, read: HashReader) -> tuple[bytes, ...]:
-    """The proof that the tree of `size` leaves continues that of `old`; empty where old is 0 or size. Raises ValueError if old > size."""
+    """The proof that the tree of `size` leaves continues that of `old`; empty where old is 0 or size. Raises OutsideTree if old > size."""
     return tuple(_hash(span, read) for span in _consistency(old, size))
 
 
@@ -69,6 +69,7 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
     """Raises ProofInvalid unless leaf hash `leaf` stands at `index` under the root (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         raise ProofInvalid(f"position {index} is not in a tree of {size}")
+    _check_hashes((leaf, *proof))
     at, last, found = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
@@ -90,6 +91,7 @@ def verify_consistency(old: int, size: int, old_root: bytes, root: bytes, proof:
     """Raises ProofInvalid unless the tree of `size` leaves continues that of `old` (RFC 9162, 2.1.4.2)."""
     if not 0 <= old <= size:
         raise ProofInvalid(f"a tree of {size} does not continue one of {old}")
+    _check_hashes((old_root, root, *proof))
     if old in (0, size):
         if proof or (root if old else EMPTY_ROOT) != old_root:
             raise ProofInvalid("the roots differ, or the consistency proof is not empty")
@@ -121,9 +123,15 @@ def verify_consistency(old: int, size: int, old_root: bytes, root: bytes, proof:
         raise ProofInvalid(f"the tree of {size} does not continue that of {old}")
 
 
+def _check_hashes(hashes: Sequence[bytes]) -> None:
+    # Otherwise a longer one could stand in for a shorter beside it: their hash would be the same.
+    if any(len(node) != HASH_BYTES for node in hashes):
+        raise ProofInvalid("a hash that is not of 32 bytes")
+
+
 def _inclusion(index: int, size: int) -> list[Span]:
     if not 0 <= index < size:
-        raise ValueError(f"position {index} is not in a tree of {size}")
+        raise OutsideTree(f"position {index} is not in a tree of {size}")
     path: list[Span] = []
     start, end = 0, size
     while end - start > 1:
@@ -139,7 +147,7 @@ def _inclusion(index: int, size: int) -> list[Span]:
 
 def _consistency(old: int, size: int) -> list[Span]:
     if not 0 <= old <= size:
-        raise ValueError(f"a tree of {size} does not continue one of {old}")
+        raise OutsideTree(f"a tree of {size} does not continue one of {old}")
     if old in (0, size):
         return []
     path: list[Span] = []

@@ -27,11 +27,15 @@ _length = struct.Struct(">H").unpack_from
 _PAIRS = {pairs * 64: struct.Struct("64s" * pairs).unpack for pairs in (1, 2, 4, 8, 16, 32, 64, 128)}
 _BUNDLE = "an entry bundle that ends within an entry, or has none or over 256"
 
-_PATH = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+_PATH = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,5})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 class PathMalformed(ValueError):
     """A path that is no tile's, or not in its only spelling."""
+
+
+class OutsideTree(ValueError):
+    """A position, an older size or a tile that a tree of this size does not have."""
 
 
 class TileMalformed(ValueError):
@@ -109,10 +113,10 @@ def _row(level: int | None, old: int, size: int) -> Iterator[Tile]:
 
 
 def tile_of(level: int | None, number: int, size: int) -> Tile:
-    """A tile as it is in a log of this size. Raises ValueError where such a log has none there."""
+    """A tile as it is in a log of this size. Raises OutsideTree where such a log has none there."""
     width = min((size // WIDTH ** (level or 0)) - number * WIDTH, WIDTH)
     if width < 1:
-        raise ValueError(f"a log of {size} entries has no tile {number} of level {level}")
+        raise OutsideTree(f"a log of {size} entries has no tile {number} of level {level}")
     return Tile(level, number, width)
 
 
