@@ -158,17 +158,20 @@ def routes(it: Served) -> list[Route]:
             Route("GET", "/history/head", AUDITOR, service=service),
             Route("GET", "/history/events", AUDITOR, query=history, service=service),
             Route("GET", "/followed/{source}", NODE, path={"source": "membership"}, service=service),
+            Route("GET", "/operation/digests", AUDITOR, query={"source": "membership"}, service=service),
             Route("GET", "/operation/parked", NODE, service=service),
             Route("POST", "/operation/replay", NODE, {"source": "membership", "key": "member-x"}, service=service),
             Route("POST", "/operation/rebuild", NODE, service=service),
+            Route("GET", "/operation/erasures/{subject}", NODE, service=service, path={"subject": other}),
             Route("POST", "/operation/history/restore", NODE, service=service),
             Route("POST", "/operation/history/epoch", NODE, service=service),
             *(Route("GET", path, service=service) for path in sorted(OPEN)),
         ]
 
+    erasure = Route("POST", "/people/{person}/erasure", BOSS, {"basis": "purpose-ended", "note": "存档"}, path={"person": other})
     # Read before anything is changed, so that every right question finds something.
     both = [*of("membership"), *of("assistance")]
-    return [*both, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations()]
+    return [*both, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
 
 
 def _transfer(order: int, organisation: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from foundation.cursor import Pool
+from foundation.digests import Digests, digests_at
 from foundation.parked import Parked, ParkedKey, Replayed
 from foundation.projections import ProjectionGroup
 from foundation.rebuild import Rebuilt, rebuild
@@ -29,6 +30,14 @@ class Operations:
     async def rebuild(self) -> Sequence[Rebuilt]:
         """Every read model anew beside the live one, then switched. Raises what reading and applying raise."""
         return [await rebuild(group, reader, pool) for group, reader, pool in self._groups]
+
+    async def digests(self, source: str, position: int | None) -> Sequence[Digests]:
+        """The digests of the read models of a source that lie in the service's own database; see `digests_at`.
+
+        What lies in the vault holds plaintext and is left out.
+        """
+        groups = [each for each in self._groups if each[0].source == source and each[0].home == "service"]
+        return [await digests_at(group, reader, pool, position) for group, reader, pool in groups]
 
     async def parked(self) -> Sequence[tuple[str, ParkedKey]]:
         """Every parked stream with the service whose events it is of, longest parked first."""

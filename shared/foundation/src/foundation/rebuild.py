@@ -6,10 +6,11 @@ rebuild or start.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -22,6 +23,7 @@ from foundation.store.port import Reader, Recorded, StoreUnavailable
 from foundation.transient import TRANSIENT, Backoff
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 RANGE_EVENTS = 5_000
 """Events read, applied and committed at a time while filling."""
@@ -82,6 +84,21 @@ async def rebuild(group: ProjectionGroup, reader: Reader, pool: Pool) -> Rebuilt
         return await _rebuild(group, reader, connection, whole=True)
 
 
+async def built_at(
+    group: ProjectionGroup, reader: Reader, pool: Pool, position: int, look: Callable[[Connection, Mapping[str, Tables]], Awaitable[T]]
+) -> T:
+    """What `look` finds in tables that are made from the history up to a position, beside the live ones, and dropped again."""
+    async with _alone(group, pool) as connection:
+        await _drop_garbage(group, connection)
+        run = _Rebuild(group, reader, connection, whole=True)
+        await run.create()
+        try:
+            await run.fill(position)
+            return await look(connection, run.tables)
+        finally:
+            await _drop_garbage(group, connection)
+
+
 @asynccontextmanager
 async def _alone(group: ProjectionGroup, pool: Pool) -> AsyncIterator[Connection]:
     """A connection that holds the group's lock: one rebuild at a time. A crash loses the connection, and the lock with it."""
@@ -132,9 +149,13 @@ class _Rebuild:
                 for table in projection.tables:
                     await self.connection.execute(f"create table {self.tables[projection.name][table.name]} ({table.columns})")
 
+    async def fill(self, upto: int) -> None:
+        """Apply the history up to a position; raises what reading and applying raise."""
+        self.at = await self._filled(self.at, upto)
+
     async def fill_and_switch(self) -> None:
         """Raises what reading and applying raise; then nothing has changed for readers."""
-        self.at = await self._filled(self.at, (await self._target()).last)
+        await self.fill((await self._target()).last)
         await self._index()
         while not await self._switched():
             pass

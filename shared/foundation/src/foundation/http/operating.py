@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
+from fastapi import Query
 from pydantic import Field, StringConstraints
 
 from foundation.decider import Refusal
+from foundation.digests import PositionAhead
 from foundation.http.caller import App, Application, Caller
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
@@ -14,12 +16,19 @@ from foundation.store.guard import RestoreRefused
 
 router = Router(tags=["operation"])
 
+SOURCE = r"^[a-z][a-z0-9-]{0,39}$"
+"""The name of a service."""
+
 OPERATOR = "node"
 """The service name under which the node itself calls."""
 
 
 class HistoryNotRestored(Refusal):
     """What the topic holds does not continue the history: nothing was re-appended."""
+
+
+class PositionNotReached(Refusal):
+    """The read models have not come that far; `position` says how far they have."""
 
 
 class RebuiltView(Body):
@@ -43,7 +52,7 @@ class ParkedView(Body):
 
 
 class ReplayBody(Body):
-    source: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    source: Annotated[str, StringConstraints(pattern=SOURCE)]
     key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -60,6 +69,45 @@ async def rebuild(caller: Caller, app: App) -> list[RebuiltView]:
     return [
         RebuiltView(projections=list(done.projections), position=done.position, events=done.events, seconds=done.seconds)
         for done in await app.operations.rebuild()
+    ]
+
+
+class ProjectionDigestView(Body):
+    projection: str
+    version: int
+    digest: str = Field(description="SHA-256 over the rows without personal columns, in hex.")
+
+
+class DigestsView(Body):
+    """The read models of one history as they stand at a position."""
+
+    source: str
+    position: int
+    live: bool = Field(description="True: of the tables that readers see. False: made from the history for this question.")
+    projections: list[ProjectionDigestView]
+
+
+@router.get("/operation/digests", responses=problems(PositionNotReached))
+async def digests(
+    source: Annotated[str, Query(pattern=SOURCE)], caller: Caller, app: App, at: Annotated[int | None, Query(ge=-1, le=2**62)] = None
+) -> list[DigestsView]:
+    """Digests of the read models that follow a history, to compare a replay with; for the node's operator and its auditors.
+
+    At a position before where they stand, they are made beside from the history up to there, and dropped again.
+    """
+    await caller.require_service_or("auditor", unit=app.node_org)
+    try:
+        found = await app.operations.digests(source, at)
+    except PositionAhead as ahead:
+        raise PositionNotReached(str(ahead), position=ahead.reached) from None
+    return [
+        DigestsView(
+            source=one.source,
+            position=one.position,
+            live=one.live,
+            projections=[ProjectionDigestView(projection=p.projection, version=p.version, digest=p.digest) for p in one.projections],
+        )
+        for one in found
     ]
 
 
