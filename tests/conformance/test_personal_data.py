@@ -65,7 +65,10 @@ REFUSED = Canaries.of(
 )
 """A row of the roster that is refused."""
 
-ALL = ZHANG | LI | WANG | REFUSED
+NOTE = Canaries({"note": "丝雀撤回同意书第捌页"})
+"""Why somebody is erased, in words."""
+
+ALL = ZHANG | LI | WANG | REFUSED | NOTE
 SEALED = {"address", "employer", "reason", "statement", "shelf", "passport", "number"}
 
 
@@ -299,6 +302,13 @@ async def _fails_alone(fails: Any) -> None:
     fails()
 
 
+async def carried_out(it: Observed, service: str, who: str) -> bool:
+    """Whether a service has destroyed what it had; what it tells for the certificate holds nothing either."""
+    answer = await it.node.get(f"{service}/operation/erasures/{who}", by="service:node")
+    assert ALL.seen_in(answer.content) == set()
+    return answer.status_code == 200 and bool(answer.json()["done"])
+
+
 # ---------------------------------------------------------------------------------------------------------- scanning
 
 
@@ -370,7 +380,13 @@ async def test_personal_data_is_nowhere_but_in_the_vault_and_after_an_erasure_no
 
 async def erased(it: Observed, people: list[str]) -> None:
     for who in people:
-        await it.membership.vault.erase(who, purposes=None, basis="个人信息保护法 47", at=it.membership.clock.now())
+        body = {"basis": "consent-withdrawn", "note": NOTE.planted["note"]}
+        answer = await it.node.post(f"membership/people/{who}/erasure", body)
+        assert answer.status_code == 202, answer.text
+        for service in it.node.services:
+            await until(lambda service=service, who=who: carried_out(it, service, who))  # type: ignore[misc]
+    head = (await it.membership.store.head()).position
+    assert (await it.node.get("membership/organisations/tree", at_least=f"membership:{head}")).status_code == 200
     purged = await it.node.keeper.purge(settled_seconds=0)
     assert purged.waiting == 0
 
@@ -386,8 +402,9 @@ async def erased(it: Observed, people: list[str]) -> None:
         assert (view["name"], view["document"]) == (None, None)
         assert {"name", "document", "phone"} <= set(view["erased"])
         assert (await it.node.get(f"membership/members/{who}/history", by=STEWARD)).status_code == 200
+        assert (view["notice"]["state"], view["notice"]["zh"]) == ("erased", "个人信息已依法删除。")
     listed = await it.node.get("membership/directory", org=TOP, status="active", by=STEWARD)
-    assert {one["name"] for one in listed.json()["items"]} == {None}
+    assert {(one["name"], one["notice"]["zh"]) for one in listed.json()["items"]} == {(None, "个人信息已依法删除。")}
     # The history goes on about somebody whom nobody can name any more; nothing more is sealed for them.
     refused = await it.node.post(f"membership/members/{people[0]}/suspension", {"on": TODAY, "reason": "x"}, by=STEWARD)
     assert refused.status_code == 410, refused.text

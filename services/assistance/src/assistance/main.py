@@ -1,8 +1,9 @@
 """The assistance service, put together."""
 
 from contracts import assistance as own
-from contracts import membership
+from contracts import foundation, membership
 from contracts.kernel import Catalogue
+from foundation.erasure.rules import ERASURE, erases_on
 from foundation.running import Parts
 from foundation.service import AuthorityFrom, Service
 from foundation.settings import Settings
@@ -18,11 +19,11 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
     return Service(
         settings,
         name="assistance",
-        catalogue=Catalogue.of(own, membership),
+        catalogue=Catalogue.of(own, membership, foundation),
         authority=AuthorityFrom("membership", membership.authority_changes, membership.AUTHORITY_EVENTS),
-        deciders=[ELIGIBILITY],
+        deciders=[ELIGIBILITY, ERASURE],
         projections=[PEOPLE],
-        reactions=REACTIONS,
+        reactions=[*REACTIONS, erases_on(membership.ErasureOrdered)],
         routers=[eligibility.router],
         parts=parts,
     )

@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from contracts import foundation
 from contracts import membership as events
 from contracts.kernel import Catalogue
 from foundation.running import Parts
@@ -9,12 +10,15 @@ from foundation.service import AuthorityFrom, Service
 
 import membership.appointments.api as appointments
 import membership.directory.api as directory
+import membership.erasures.api as erasures
 import membership.members.api as members
 import membership.organisations.api as organisations
 import membership.rosters.api as rosters
 from membership.appointments.appointment import NODE, STAFF
 from membership.appointments.posts import POSTS
 from membership.directory.members import MEMBERS, PEOPLE
+from membership.erasures.notices import ERASURES
+from membership.erasures.order import ORDER
 from membership.members import transfers
 from membership.members.rules import MEMBER
 from membership.organisations.organisation import ORGANISATION
@@ -31,10 +35,10 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
     return Service(
         settings,
         name="membership",
-        catalogue=Catalogue.of(events),
+        catalogue=Catalogue.of(events, foundation),
         authority=AuthorityFrom("membership", events.authority_changes, events.AUTHORITY_EVENTS),
-        deciders=[ORGANISATION, MEMBER, STAFF, NODE, ROSTER],
-        projections=[TREE, POSTS, MEMBERS, PEOPLE],
+        deciders=[ORGANISATION, MEMBER, STAFF, NODE, ROSTER, ORDER],
+        projections=[TREE, POSTS, MEMBERS, PEOPLE, ERASURES],
         routers=[
             organisations.router,
             members.router,
@@ -43,6 +47,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             appointments.delegation(terms),
             directory.router,
             rosters.routes(importing),
+            erasures.router,
         ],
         migrations=[files("membership") / "migrations"],
         parts=parts,

@@ -1,7 +1,8 @@
 """Rights 维权: bare for now. It knows who may act for which union, and says how it is."""
 
-from contracts import membership
+from contracts import foundation, membership
 from contracts.kernel import Catalogue
+from foundation.erasure.rules import ERASURE, erases_on
 from foundation.service import AuthorityFrom, Service
 from foundation.settings import Settings
 
@@ -11,6 +12,8 @@ def create_app(settings: Settings) -> Service:
     return Service(
         settings,
         name="rights",
-        catalogue=Catalogue.of(membership),
+        catalogue=Catalogue.of(membership, foundation),
         authority=AuthorityFrom("membership", membership.authority_changes, membership.AUTHORITY_EVENTS),
+        deciders=[ERASURE],
+        reactions=[erases_on(membership.ErasureOrdered)],
     )

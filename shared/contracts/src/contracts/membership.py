@@ -5,13 +5,14 @@ its own day, up to the next change that is already recorded for a later day.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from contracts.kernel import AuthorityChange, Event, Granted, OrgCode, Personal, PersonId, Revoked, UnitEnded, UnitPlaced
+from contracts.foundation import ErasureBasis, ErasureId
+from contracts.kernel import AuthorityChange, Event, Granted, OrgCode, Personal, PersonId, Revoked, Sealed, UnitEnded, UnitPlaced
 from contracts.values import IdentityDocument
 
 Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -421,6 +422,22 @@ class RosterApplied(Event, type="membership.RosterApplied", version=1):
     unchanged: int
     left: int
     refused: int
+
+
+# ------------------------------------------------------------------------------------------------------- erasure 删除
+
+
+class ErasureOrdered(Event, type="membership.ErasureOrdered", version=1, subject="erasure", purpose="erasure"):
+    """A person is to be erased (PIPL 47): every service restricts, then destroys its own keys of the purposes that have ended.
+
+    The note is sealed under the erasure's own id: it is the evidence of why, and outlives the person's keys.
+    """
+
+    person: PersonId
+    erasure: ErasureId
+    basis: ErasureBasis
+    note: Sealed[str] | None = None
+    ordered_at: datetime
 
 
 # -------------------------------------------------------------------------------------------- staff appointments 任用

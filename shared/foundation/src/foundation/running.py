@@ -26,6 +26,7 @@ from foundation.commands import Accepted, Actor, CommandRef, Handler
 from foundation.consumer import Consumer, Effect
 from foundation.cursor import Pool
 from foundation.decider import Decider
+from foundation.erasure.eraser import Eraser
 from foundation.http.auth import KeySet, StaticKeys, TrustedIssuer, Verifier, keys_at, keys_in
 from foundation.http.caller import Application
 from foundation.http.following import follower
@@ -179,6 +180,11 @@ class Running:
             clock=self.clock,
             source=self.settings.source_name(self.name),
         )
+        eraser = Eraser(pool=self.pool, store=self.store, vault=self.vault, issue=self._issue, clock=self.clock)
+        # An old vault backup holds keys that were destroyed since: they go again before anybody can ask for one.
+        await patiently("erasures", eraser.remember)
+        self.life.task("erasures heard of", eraser.follow())
+        self.life.task("erasures", eraser.work())
 
     async def project(self) -> None:
         """Read models: of the own history from the store; of others' they are built and then followed, in a task of their own."""

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from foundation.authority_view import ChangesOf, authority_projection
 from foundation.decider import Decider
 from foundation.http.caller import App, Application, Caller
+from foundation.http.erasing import router as erasing
 from foundation.http.following import router as following
 from foundation.http.health import Check
 from foundation.http.health import router as health
@@ -151,6 +152,7 @@ class Service:
                 history_router(self._history, services_and_auditors),
                 following,
                 operating,
+                erasing,
                 health(name, self._checks, self.metrics),
             ],
             lifespan=self._lifespan,

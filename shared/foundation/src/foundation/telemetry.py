@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 
 _LOGGED_WORDS = """
     acknowledged actor after attempt attempts behind build by bytes command component consumer continued_at count delay_seconds done
-    duration_ms ends_at epoch error event expected frames from_position idle key key_kind kind lag last level line logger method offset
+    duration_ms ends_at epoch error event expected frames from_position idle key key_kind kind lag last left level line logger method offset
     ours part partition parts pid port position positions process projection projections reaction reason records refusal requests
     retry_in_seconds root roster route seconds seen service signal since size source state status step stream table tables timer topic
     trace upto url version waited_seconds was witness

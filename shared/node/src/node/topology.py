@@ -21,7 +21,7 @@ class ServiceSpec:
 
 
 SERVICES = (
-    ServiceSpec("membership", 1, purposes=("membership", "roster")),
+    ServiceSpec("membership", 1, purposes=("membership", "roster", "erasure")),
     ServiceSpec("assistance", 2, follows=("membership",)),
     ServiceSpec("rights", 3, follows=("membership",)),
     ServiceSpec("training", 4, follows=("membership",)),

@@ -15,6 +15,7 @@ from pydantic import Field
 from membership.directory.keys import QUESTION_CHARACTERS_MAX, lookups
 from membership.directory.members import CURRENT, MemberStatus
 from membership.directory.search import START, Found, by_person, search
+from membership.erasures.notices import Notice, notices
 
 router = Router(tags=["directory"])
 
@@ -34,6 +35,7 @@ class EntryView(Body):
     kind: str | None
     joined_on: date | None
     since: date | None = Field(description="From when the status holds.")
+    notice: Notice | None = Field(description="Why there is no name, in words.")
 
 
 class SearchBody(Body):
@@ -89,8 +91,9 @@ async def members(
         *(_below(app, org), chosen, organisation, person, limit),
     )
     named = await by_person(app.search, [row["person"] for row in rows])
+    said = await notices(app.pool, [row["person"] for row in rows if row["person"] not in named])
     more = app.cursors.make([rows[-1]["organisation"], rows[-1]["person"]], query=query) if len(rows) == limit else None
-    return Page(items=[_view(row, named.get(row["person"])) for row in rows], next=more)
+    return Page(items=[_view(row, named.get(row["person"]), said.get(row["person"])) for row in rows], next=more)
 
 
 def _below(app: Application, org: OrgCode) -> list[str] | None:
@@ -122,7 +125,7 @@ async def _views(app: Application, found: Sequence[Found]) -> list[EntryView]:
     return [_view(known[one.person], one) for one in found if one.person in known]
 
 
-def _view(row: Any, found: Found | None) -> EntryView:
+def _view(row: Any, found: Found | None, notice: Notice | None = None) -> EntryView:
     return EntryView(
         person=row["person"],
         organisation=row["organisation"],
@@ -132,4 +135,5 @@ def _view(row: Any, found: Found | None) -> EntryView:
         since=row["since"],
         name=None if found is None else found.name,
         phone=None if found is None else masked(found.phone),
+        notice=notice,
     )

@@ -12,6 +12,7 @@ from foundation.http.routing import Router
 from foundation.ids import command_id
 
 from membership import people
+from membership.erasures.notices import notices
 from membership.members import commands, errors, requests
 from membership.members.joining import ADMISSION, APPLICANT_ADMISSION, APPLICATION, LINK, REINSTATEMENT
 from membership.members.record import record
@@ -216,7 +217,8 @@ async def read(member: PersonId, caller: Caller, app: App) -> requests.MemberVie
     history = await app.history(MEMBER, member, opened_for=caller.principal)
     told = record([one.event for one in history])
     state = MEMBER.fold([one.event for one in history])
-    return requests.member_view(member, len(history), state, told, app.today())
+    notice = (await notices(app.pool, [member])).get(member)
+    return requests.member_view(member, len(history), state, told, app.today(), notice=notice)
 
 
 @router.get("/members/{member}/history", responses=problems(errors.MemberUnknown))

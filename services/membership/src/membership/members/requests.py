@@ -10,6 +10,7 @@ from foundation.decider import Refusal
 from foundation.http.routing import Body
 from pydantic import AfterValidator, Field
 
+from membership.erasures.notices import Notice
 from membership.members.commands import Person
 from membership.members.member import Current, Linked, Member, TransferContested, TransferOpen, Unknown
 from membership.members.record import PERSONAL, Record
@@ -161,7 +162,10 @@ class TransferView(Body):
 
 
 class MemberView(Body):
-    """A member as known on a day. `erased` names the values that were destroyed on purpose or are withheld; they are null."""
+    """A member as known on a day. `erased` names the values that were destroyed on purpose or are withheld; they are null.
+
+    `notice` says so in words.
+    """
 
     member: PersonId
     version: int
@@ -178,6 +182,7 @@ class MemberView(Body):
     phone: str | None
     details: PersonDetails | None
     erased: list[str]
+    notice: Notice | None
 
 
 class HappenedView(Body):
@@ -215,7 +220,7 @@ def transfer_view(member: Member) -> TransferView | None:
             return None
 
 
-def member_view(id: PersonId, version: int, member: Member, record: Record, day: date) -> MemberView:
+def member_view(id: PersonId, version: int, member: Member, record: Record, day: date, *, notice: Notice | None) -> MemberView:
     """What staff see of a member."""
     values = {name: record.on(name, day) for name in PERSONAL}
     erased = [name for name, value in values.items() if isinstance(value, Erased)]
@@ -234,5 +239,6 @@ def member_view(id: PersonId, version: int, member: Member, record: Record, day:
         categories=list(record.categories),
         joined_on=record.joined_on,
         erased=erased,
+        notice=notice,
         **shown,
     )

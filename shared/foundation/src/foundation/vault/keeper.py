@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -121,13 +122,17 @@ class Keeper:
             )
             await connection.execute("select vault.new_epoch()")
 
-    async def retain(self, purpose: str, keep_days: int, source: str) -> None:
-        """Keys of this purpose are kept so long after the purpose ended; `source` is the rule's."""
+    async def retain(self, purpose: str, keep_days: int, source: str, *, since: date = date.min, in_use: bool = False) -> None:
+        """From `since` on, keys of this purpose are kept so long after the purpose ended; `source` is the rule's.
+
+        `in_use`: the law has them not only kept but read, so that a restriction leaves them as they are.
+        """
         async with self._connected() as connection:
             await connection.execute(
-                "insert into vault.retentions (purpose, keep_days, source) values ($1, $2, $3)"
-                " on conflict (purpose) do update set keep_days = excluded.keep_days, source = excluded.source",
-                *(purpose, keep_days, source),
+                "insert into vault.retentions (purpose, keep_days, source, since, in_use) values ($1, $2, $3, $4, $5)"
+                " on conflict (purpose, since) do update set keep_days = excluded.keep_days, source = excluded.source,"
+                " in_use = excluded.in_use",
+                *(purpose, keep_days, source, since, in_use),
             )
 
     async def hold(self, subject: str, reference: str, *, purpose: str = EVERY_PURPOSE) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -19,6 +19,7 @@ from foundation.vault.port import (
     KeyMissing,
     KeyOf,
     Opening,
+    PurposeRule,
     Retained,
     Tombstone,
     Withheld,
@@ -43,7 +44,7 @@ class MemoryVault:
         self._restricted: dict[tuple[str, str], tuple[datetime, str]] = {}
         self._documents: dict[tuple[str, str, str], str] = {}
         self._confidential: set[str] = set()
-        self._retentions: dict[str, tuple[int, str]] = {}
+        self._retentions: dict[str, dict[date, tuple[int, str, bool]]] = {}
         self._holds: set[tuple[str, str, str]] = set()
         self.openings: list[Opening] = []
 
@@ -53,9 +54,13 @@ class MemoryVault:
         """From now on, every opening under this purpose is recorded."""
         self._confidential.add(purpose)
 
-    async def retain(self, purpose: str, keep_days: int, source: str) -> None:
-        """Keys of this purpose are kept so long after the purpose ended; `source` is the rule's."""
-        self._retentions[purpose] = (keep_days, source)
+    async def retain(self, purpose: str, keep_days: int, source: str, *, since: date = date.min, in_use: bool = False) -> None:
+        """Keys of this purpose are kept so long after the purpose ended; see keeper.Keeper.retain."""
+        self._retentions.setdefault(purpose, {})[since] = (keep_days, source, in_use)
+
+    def _rule(self, purpose: str, at: datetime) -> tuple[int, str, bool] | None:
+        rules = self._retentions.get(purpose, {})
+        return rules.get(max((since for since in rules if since <= at.astimezone(UTC).date()), default=date.max))
 
     async def hold(self, subject: str, reference: str, *, purpose: str = EVERY_PURPOSE) -> None:
         """A legal hold: nothing of this is destroyed until it is released."""
@@ -129,7 +134,7 @@ class MemoryVault:
     # ------------------------------------------------------------------------------------------------ restriction and erasure
 
     async def restrict(self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime) -> None:
-        for purpose in purposes or (EVERY_PURPOSE,):
+        for purpose in (EVERY_PURPOSE,) if purposes is None else purposes:
             self._restricted.setdefault((subject, purpose), (at, basis))
 
     async def lift(self, subject: str, *, purposes: Sequence[str] | None) -> None:
@@ -140,7 +145,7 @@ class MemoryVault:
     async def erase(
         self, subject: str, *, purposes: Sequence[str] | None, basis: str, at: datetime, ended_at: datetime | None = None
     ) -> Sequence[str]:
-        erased = tuple(purposes or (EVERY_PURPOSE,))
+        erased = (EVERY_PURPOSE,) if purposes is None else tuple(purposes)
         reasons = self._refusals(subject, erased, at, ended_at)
         if reasons:
             raise ErasureRefused(subject, reasons)
@@ -161,8 +166,11 @@ class MemoryVault:
         for whom, purpose, reference in self._holds:
             if whom == subject and (EVERY_PURPOSE in (purpose, *erased) or purpose in erased):
                 found.append(Held(purpose, reference))
-        for purpose in {self._entries[kid].of.purpose for kid in self._keys_of(subject, erased)} & set(self._retentions):
-            keep_days, source = self._retentions[purpose]
+        for purpose in {self._entries[kid].of.purpose for kid in self._keys_of(subject, erased)}:
+            rule = self._rule(purpose, at)
+            if rule is None:
+                continue
+            keep_days, source, _ = rule
             until = None if ended_at is None else ended_at + timedelta(days=keep_days)
             if until is None or until > at:
                 found.append(Retained(purpose, until, source))
@@ -181,8 +189,18 @@ class MemoryVault:
             if whom == subject and (EVERY_PURPOSE in erased or purpose in erased):
                 del self._restricted[whom, purpose]
 
-    async def reapply(self, erasures: Sequence[Erasure]) -> None:
-        for one in erasures:
+    async def purposes(self, at: datetime) -> Sequence[PurposeRule]:
+        used = {entry.of.purpose for entry in self._entries.values()} | self._retentions.keys()
+        rules = {purpose: self._rule(purpose, at) for purpose in sorted(used)}
+        return [PurposeRule(purpose, *(rule or (None, None, False))) for purpose, rule in rules.items()]
+
+    async def reapply(self, erasures: Sequence[Erasure]) -> Sequence[Erasure]:
+        forgotten = [one for one in erasures if any(self._is_forgotten(one.subject, purpose) for purpose in one.purposes)]
+        for one in forgotten:
             self._destroy(one.subject, one.purposes, one.basis, one.at)
             for kid in one.kids:
                 self._tombstones.setdefault(kid, Tombstone(kid, one.at, one.basis))
+        return forgotten
+
+    def _is_forgotten(self, subject: str, purpose: str) -> bool:
+        return not {(subject, purpose), (subject, EVERY_PURPOSE)} & self._erased

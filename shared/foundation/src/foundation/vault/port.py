@@ -139,6 +139,19 @@ class Held:
     reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class PurposeRule:
+    """What a service may use keys for, and the retention rule in force for it (None: there is none, and nothing need be kept).
+
+    `in_use`: the law has these data kept *and* read, as auditors read vouchers; a restriction does not withhold them.
+    """
+
+    purpose: str
+    keep_days: int | None
+    source: str | None
+    in_use: bool
+
+
 class ErasureRefused(Exception):
     """Retention or a hold stands against an erasure: nothing was destroyed. Restrict those purposes and erase the others."""
 
@@ -209,6 +222,11 @@ class Vault(Protocol):
         """
         ...
 
-    async def reapply(self, erasures: Sequence[Erasure]) -> None:
-        """Do erasures again that an older vault, restored from a backup, has forgotten. They were decided then: nothing is checked now."""
+    async def purposes(self, at: datetime) -> Sequence[PurposeRule]:
+        """What this service may use keys for, by name, with the rules in force at that time."""
+        ...
+
+    async def reapply(self, erasures: Sequence[Erasure]) -> Sequence[Erasure]:
+        """Do erasures again that an older vault, restored from a backup, has forgotten; returns those. They were decided then: nothing is
+        checked now. To be called with all of them before any key is used."""
         ...

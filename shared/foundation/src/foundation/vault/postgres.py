@@ -33,6 +33,7 @@ from foundation.vault.port import (
     KeyOf,
     Opening,
     PurposeForbidden,
+    PurposeRule,
     Retained,
     Tombstone,
     VaultUnavailable,
@@ -320,8 +321,16 @@ class PostgresVault:
         await self._reload()
         return [b64(row["kid"]) for row in rows]
 
-    async def reapply(self, erasures: Sequence[Erasure]) -> None:
-        for one in erasures:
+    async def purposes(self, at: datetime) -> Sequence[PurposeRule]:
+        return [PurposeRule(*row) for row in await self._fetchall("select * from vault.purposes_v1($1)", at)]
+
+    async def reapply(self, erasures: Sequence[Erasure]) -> Sequence[Erasure]:
+        asked = [(one, purpose) for one in erasures for purpose in one.purposes]
+        rows = await self._fetchall(
+            "select ordinal from vault.forgotten_v1($1, $2)", [one.subject for one, _ in asked], [purpose for _, purpose in asked]
+        )
+        forgotten = list(dict.fromkeys(asked[row["ordinal"] - 1][0] for row in rows))
+        for one in forgotten:
             await self._fetchall(
                 "select vault.reapply_v1($1, $2, $3, $4, $5)",
                 one.subject,
@@ -330,7 +339,9 @@ class PostgresVault:
                 one.at,
                 [unb64(kid) for kid in one.kids],
             )
-        await self._reload()
+        if forgotten:
+            await self._reload()
+        return forgotten
 
     # ------------------------------------------------------------------------------------------------ the database
 
