@@ -270,6 +270,16 @@ def opened(line: BudgetLine, id: LineId) -> Open:
             assert_never(line)
 
 
+def opening_of(line: BudgetLine, opening: LineOpened) -> list[Event]:
+    """What has to happen before money reaches a line for the first time."""
+    return [opening] if isinstance(line, Unopened) else []
+
+
+def opened_by(line: BudgetLine, opening: LineOpened) -> Open:
+    """The line that money is about to reach. Raises LineClosed."""
+    return opened(BUDGET_LINE.fold(opening_of(line, opening), line), opening.line)
+
+
 def checked_fen(fen: int) -> int:
     """An amount that can be one. Raises AmountOutOfRange."""
     if not 1 <= fen <= FEN_MAX:
@@ -313,10 +323,9 @@ def draw(line: Open, amounts: Sequence[int]) -> list[tuple[Drawn, ...]]:
     return found
 
 
-def lots_of(line: BudgetLine, drawn: Sequence[Drawn]) -> tuple[Lot, ...]:
+def lots_of(line: Open, drawn: Sequence[Drawn]) -> tuple[Lot, ...]:
     """What was drawn from another line as new lots of this one."""
-    first = len(line.lots) + 1 if isinstance(line, Open) else 1
-    return tuple(Lot(lot=number, origin=one.lot, fen=one.fen) for number, one in enumerate(drawn, start=first))
+    return tuple(Lot(lot=number, origin=one.lot, fen=one.fen) for number, one in enumerate(drawn, start=len(line.lots) + 1))
 
 
 def _each_once(ids: Sequence[str]) -> None:

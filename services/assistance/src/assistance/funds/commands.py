@@ -109,10 +109,9 @@ class CloseLine:
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Ask for a move of budget. `above` is everything above an allotment's receiver, nearest first, as the hierarchy stands today."""
+    """Ask for a move of budget. `above` is everything above an allotment's receiver, as the hierarchy stands today."""
 
     proposal: RecordId
-    organisation: OrgCode
     move: Move
     maker: Principal
     above: tuple[OrgCode, ...] = ()
@@ -120,12 +119,12 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Approve a move as it was read, which moves the money."""
+    """Approve a move as it was read, which moves the money. `above` as in Propose, as it stands by now."""
 
     proposal: RecordId
-    approver: Principal
-    organisation: OrgCode
     move: Move
+    approver: Principal
+    above: tuple[OrgCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

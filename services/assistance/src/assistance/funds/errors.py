@@ -104,6 +104,15 @@ class EarmarkedElsewhere(Refusal):
         super().__init__(f"the line's money is earmarked for {purpose} and cannot go to another purpose", line=line, purpose=purpose)
 
 
+class AdjustedToItself(Refusal):
+    """An adjustment goes to another purpose."""
+
+    status = 422
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(f"the money is for {purpose} already", purpose=purpose)
+
+
 class NotBelow(Refusal):
     """Money is allotted to an organisation below, never to a sibling, to one above or to itself."""
 
@@ -216,3 +225,21 @@ class MakerApproves(Refusal):
 
     def __init__(self, proposal: str) -> None:
         super().__init__("who proposed a move of budget does not decide on it", proposal=proposal)
+
+
+class SourceUnknown(Refusal):
+    """No source has this code."""
+
+    status = 422
+
+    def __init__(self, source: str) -> None:
+        super().__init__("there is no source of money with this code", source=source)
+
+
+class PurposeUnknown(Refusal):
+    """No purpose has this code."""
+
+    status = 422
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__("there is no purpose of money with this code", purpose=purpose)

@@ -63,34 +63,37 @@ class Paid(_Part):
 # ----------------------------------------------------------------------------------------------------- proposals 预算事项
 
 
-class Appropriation(_Part):
-    """Money that an authority grants to a line by a document 批文."""
+class Key(_Part):
+    """What makes a line that line."""
 
-    kind: Literal["appropriation"] = "appropriation"
     organisation: OrgCode
     year: int
     source: SourceCode
     purpose: PurposeCode
+
+
+class Appropriation(Key):
+    """Money that an authority grants to a line by a document 批文."""
+
+    kind: Literal["appropriation"] = "appropriation"
     earmarked: bool
     fen: int
     document: Digest
 
 
-class Allotment(_Part):
+class Allotment(Key):
     """Money that goes from a line to the line of the same year, source and purpose of an organisation below 下拨."""
 
     kind: Literal["allotment"] = "allotment"
-    line: LineId
     to_organisation: OrgCode
     fen: int
     document: Digest
 
 
-class Adjustment(_Part):
-    """Money that goes in mid-year to another purpose of the same organisation, year and source 预算调整."""
+class Adjustment(Key):
+    """Money that goes in mid-year from a line to another purpose of the same organisation, year and source 预算调整."""
 
     kind: Literal["adjustment"] = "adjustment"
-    line: LineId
     to_purpose: PurposeCode
     to_earmarked: bool
     fen: int
@@ -105,7 +108,6 @@ class BudgetMoveProposed(Event, type="assistance.BudgetMoveProposed", version=1)
     """Somebody in finance asks for a move of budget; nothing has moved yet."""
 
     proposal: RecordId
-    organisation: OrgCode
     move: Move
     maker: Principal
 
