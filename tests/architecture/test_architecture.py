@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from foundation.vault.keeper import INSTANCE_SETTINGS
-from node.topology import BASE_PORT, SERVICES
+from node.topology import BASE_PORT, POSTGRES_SETTINGS, SERVICES, VAULT_SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
@@ -190,5 +189,12 @@ def test_compose_runs_what_the_topology_says() -> None:
         assert run["command"] == f"python -m {service.name}"
         assert run["environment"]["TONGXIN_PORT"] == BASE_PORT + service.port
         assert json.loads(run["environment"]["TONGXIN_SOURCES"])[service.name].endswith(f":{BASE_PORT + service.port}")
-    vault = compose["vault"]["command"]
-    assert [name for name, value in INSTANCE_SETTINGS.items() if f"-c {name}={value}" not in vault] == []
+        assert [port.rsplit(":", 1)[1] for port in run["ports"]] == [str(BASE_PORT + service.port)]
+    for server, settings in (("postgres", POSTGRES_SETTINGS), ("vault", VAULT_SETTINGS)):
+        told = set(compose[server]["command"].split()) - {"-c"}
+        assert told == {f"{name}={value}" for name, value in settings.items() if name != "listen_addresses"}
+
+
+def test_every_workspace_member_is_in_the_image() -> None:
+    members = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]["members"]
+    assert re.findall(r"\./(\S+)", (ROOT / "Dockerfile").read_text()) == members

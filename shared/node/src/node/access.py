@@ -40,7 +40,7 @@ class Access:
     def __init__(self, folder: DataFolder) -> None:
         """Raises NotRunning."""
         self._folder, self._config = folder, folder.config()
-        if folder.holder() is None:
+        if not folder.runs():
             raise NotRunning("the node does not run", "start it with `tongxin up`")
         key = SigningKey.at(Secrets(folder.secrets).signing_key)
         issuer = f"urn:tongxin:node:{self._config.organisation}"
@@ -98,7 +98,7 @@ class Access:
         """Calls one service with a token; without one, as the node's administrator. Raises UsageError for a service that there is not."""
         spec = service(name)
         with httpx.Client(
-            base_url=self._config.ports.url(spec),
+            base_url=self._config.url(spec),
             headers={"authorization": f"Bearer {token or self._mint(self.administrator())}"},
             timeout=httpx.Timeout(10, read=120),
         ) as client:

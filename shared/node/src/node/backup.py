@@ -42,7 +42,7 @@ class Manifest(BaseModel):
 
 def take(folder: DataFolder, target: Path, report: Callable[[str], None]) -> Manifest:
     """Back a running node up into a new folder. Raises NotRunning, UsageError, PostgresFailed."""
-    config = folder.config()
+    config = folder.supervised()
     postgres, vault = servers(folder, config.ports)
     if not (postgres.ready() and vault.ready()):
         raise NotRunning("a backup needs the node's databases, and they do not run", "start the node with `tongxin up`")
@@ -96,7 +96,7 @@ def restore(folder: DataFolder, source: Path, report: Callable[[str], None]) -> 
     with folder.lock():
         if not folder.exists():
             folder.save_config(NodeConfig.model_validate_json((source / "node.json").read_bytes()))
-        postgres, vault = servers(folder, folder.config().ports)
+        postgres, vault = servers(folder, folder.supervised().ports)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         for server in (postgres, vault):
             if (server.folder / "data").exists():

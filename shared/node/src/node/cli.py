@@ -71,7 +71,7 @@ def up(
 def down(data_dir: DataDir = None) -> None:
     """Stop the node in order. Nothing is lost; `up` continues."""
     folder = opened(data_dir)
-    folder.config()
+    folder.supervised()
     with err.status("stopping"):
         left = lifecycle.stop(folder)
     if left:
@@ -103,9 +103,16 @@ def token(
 
 
 @command(imports, "organisations")
-def import_organisations(file: Annotated[Path, typer.Argument(help="CSV: code,name,level,parent")], data_dir: DataDir = None) -> None:
+def import_organisations(
+    file: Annotated[Path | None, typer.Argument(help="CSV: code,name,level,parent", show_default=False)] = None,
+    *,
+    sample: Annotated[bool, typer.Option("--sample", help="The tree of Tai'an, instead of a file.")] = False,
+    data_dir: DataDir = None,
+) -> None:
     """Found a union for each division; what is there already stays as it is."""
-    _import_organisations(Access(opened(data_dir)), importing.read(file))
+    if (file is None) != sample:
+        raise UsageError("either a file or --sample")
+    _import_organisations(Access(opened(data_dir)), importing.sample_tree() if file is None else importing.read(file))
 
 
 @command(imports, "roster")
@@ -249,13 +256,15 @@ def _import_organisations(access: Access, content: bytes) -> None:
 
 
 def _addresses(folder: DataFolder, now: status.NodeStatus) -> Table:
-    ports = folder.config().ports
+    config = folder.config()
+    ports = config.ports
     table = Table("part", "address", "ready", "position", "relay lag", "view lag", box=None, pad_edge=False)
     for name, service in now.services.items():
         figures = ("-" if figure is None else str(figure) for figure in (service.position, service.relay_lag, service.projection_lag))
         table.add_row(name, service.url, "yes" if service.ready else "no", *figures)
     state = folder.state()
-    for name, port in (("postgres", ports.postgres), ("vault", ports.vault), ("broker", ports.broker)):
+    ours = {} if config.addresses else {"postgres": ports.postgres, "vault": ports.vault, "broker": ports.broker}
+    for name, port in ours.items():
         part = state.parts.get(name) if state else None
         table.add_row(name, f"127.0.0.1:{port}", "yes" if part and part.state == "running" else "no", "", "", "")
     table.caption, table.caption_justify = f"data in {folder.root}", "left"

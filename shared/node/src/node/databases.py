@@ -1,11 +1,8 @@
 """Databases and roles: one database and its own role per service, and the vault that admits them.
 
-The embedded runtime calls `provision` at every start; where PostgreSQL is somebody else's, `python -m node.databases` does the same
-from the environment: TONGXIN_POSTGRES_ADMIN_DSN, TONGXIN_VAULT_ADMIN_DSN (database `vault`), TONGXIN_SECRETS (a folder).
+`provision` runs at every start: the embedded runtime calls it, or `python -m node.prepare` where PostgreSQL is somebody else's.
 """
 
-import asyncio
-import os
 import secrets
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from foundation.http.tokens import SigningKey
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 
+from node import retentions
 from node.topology import SERVICES, VAULT, ServiceSpec
 
 
@@ -77,6 +75,7 @@ async def provision(postgres_dsn: str, vault_dsn: str, kept: Secrets) -> None:
         await admin.close()
     keeper = Keeper(_at(vault_dsn, VAULT), MasterKey.from_file(kept.master_key))
     await keeper.prepare()
+    await retentions.put(keeper)
     for service in SERVICES:
         await keeper.admit(service.name, kept.password(service), service.purposes)
 
@@ -95,11 +94,3 @@ async def _database(admin: asyncpg.Connection, name: str, *, owner: str) -> None
 
 def _at(dsn: str, database: str) -> str:
     return f"{dsn.rsplit('/', 1)[0]}/{database}"
-
-
-if __name__ == "__main__":
-    asyncio.run(
-        provision(
-            os.environ["TONGXIN_POSTGRES_ADMIN_DSN"], os.environ["TONGXIN_VAULT_ADMIN_DSN"], Secrets(Path(os.environ["TONGXIN_SECRETS"]))
-        )
-    )

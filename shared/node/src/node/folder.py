@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from node.embedded.postgres import account, closed_parent
 from node.errors import NodeError, UsageError
-from node.topology import BASE_PORT, Ports
+from node.topology import BASE_PORT, Ports, ServiceSpec
 
 
 class NodeConfig(BaseModel):
@@ -33,9 +33,16 @@ class NodeConfig(BaseModel):
     base_port: int = BASE_PORT
     organisation: str = "3709"
 
+    addresses: dict[str, str] = {}
+    """Where each service is, if other hands than our supervisor's run them (containers); without, on loopback after the base port."""
+
     @property
     def ports(self) -> Ports:
         return Ports(self.base_port)
+
+    def url(self, service: ServiceSpec) -> str:
+        """A service's address."""
+        return self.addresses.get(service.name) or self.ports.url(service)
 
 
 class PartState(BaseModel):
@@ -95,6 +102,17 @@ class DataFolder:
             return NodeConfig.model_validate_json((self.root / "node.json").read_bytes())
         except FileNotFoundError:
             raise UsageError(f"there is no node in {self.root}", "start one with `tongxin up`, or name its --data-dir") from None
+
+    def supervised(self) -> NodeConfig:
+        """The same, of a node whose processes are ours to start, stop and copy. Raises UsageError where they are containers."""
+        config = self.config()
+        if config.addresses:
+            raise UsageError("this node runs in containers", "use `docker compose up`, `down` and `ps`; README.md says how to back it up")
+        return config
+
+    def runs(self) -> bool:
+        """Whether anybody runs the node; of containers nobody here could say otherwise."""
+        return bool(self.config().addresses) or self.holder() is not None
 
     def exists(self) -> bool:
         """Whether a node was started here before."""

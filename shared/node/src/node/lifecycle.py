@@ -19,17 +19,19 @@ READY_SECONDS_MAX = 600
 """PostgreSQL's recovery after a crash under load can take minutes; a part that is given up ends the wait at once."""
 
 
-def settle(folder: DataFolder, base_port: int | None, organisation: str | None) -> NodeConfig:
-    """The node's configuration: what was settled before, else what is asked for now. Ports may change between two lives.
+def settle(folder: DataFolder, base_port: int | None, organisation: str | None, addresses: dict[str, str] | None = None) -> NodeConfig:
+    """The node's configuration: what was settled before, else what is asked for now. Ports and addresses may change between two lives.
 
-    Raises UsageError where the organisation differs from the one that the node was started for.
+    Raises UsageError where the organisation differs from the one that the node was started for, or containers run what we are to run.
     """
-    before = folder.config() if folder.exists() else None
+    before = None
+    if folder.exists():
+        before = folder.supervised() if addresses is None else folder.config()
     if before is not None and organisation not in (None, before.organisation):
         raise UsageError(
             f"this node was started for organisation {before.organisation}", "choose another --data-dir for another organisation"
         )
-    given = {"base_port": base_port, "organisation": organisation}
+    given = {"base_port": base_port, "organisation": organisation, "addresses": addresses}
     config = (before or NodeConfig()).model_copy(update={name: value for name, value in given.items() if value is not None})
     if config != before:
         folder.save_config(config)

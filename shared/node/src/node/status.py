@@ -36,10 +36,9 @@ def of(folder: DataFolder) -> NodeStatus:
     """Ask every service, at the same time. A service that does not answer is not ready; its figures are null."""
     config = folder.config()
     with ThreadPoolExecutor(len(SERVICES)) as pool:
-        answers = list(pool.map(lambda service: _ask(service, config.ports.url(service)), SERVICES))
+        answers = list(pool.map(lambda service: _ask(service, config.url(service)), SERVICES))
     services = {service.name: answer for service, answer in zip(SERVICES, answers, strict=True)}
-    running = folder.holder() is not None
-    return NodeStatus(ready=running and all(each.ready for each in answers), organisation=config.organisation, services=services)
+    return NodeStatus(ready=folder.runs() and all(each.ready for each in answers), organisation=config.organisation, services=services)
 
 
 def _ask(service: ServiceSpec, url: str) -> ServiceStatus:

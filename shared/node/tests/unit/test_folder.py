@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from node import backup
 from node.embedded.postgres import closed_parent
 from node.errors import UsageError
 from node.folder import AlreadyRunning, DataFolder, NodeConfig
 from node.lifecycle import settle
+from node.topology import SERVICES
 
 
 @pytest.fixture
@@ -50,6 +52,19 @@ def test_what_was_settled_stays_and_ports_may_change(folder: DataFolder) -> None
     assert settle(folder, 9800, None).base_port == 9800
     with pytest.raises(UsageError, match="330603"):
         settle(folder, None, "3709")
+
+
+def test_a_node_in_containers_is_reached_by_name_and_run_by_others(folder: DataFolder) -> None:
+    addresses = {service.name: f"http://{service.name}:8701" for service in SERVICES}
+    settled = settle(folder, None, "330603", addresses)
+    assert [settled.url(service) for service in SERVICES] == list(addresses.values())
+    assert folder.runs()
+    with pytest.raises(UsageError, match="containers"):
+        settle(folder, None, "330603")
+    with pytest.raises(UsageError, match="containers"):
+        backup.take(folder, folder.root / "backup", print)
+    with pytest.raises(UsageError, match="330603"):
+        settle(folder, None, "3709", addresses)
 
 
 def test_the_closed_folder_on_the_way_is_found_and_not_changed(tmp_path: Path) -> None:
