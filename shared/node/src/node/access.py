@@ -88,6 +88,17 @@ class Access:
         with self.caller(name, self._mint(NODE)) as caller:
             return dict(caller.post(f"/operation/history/{way}", timeout=None).json())
 
+    @property
+    def organisation(self) -> str:
+        """The organisation whose node this is."""
+        return self._config.organisation
+
+    def erasure(self, name: str, person: str) -> dict[str, Any] | None:
+        """What a service did about a person's erasure; None where it has not heard of one."""
+        with self.caller(name, self._mint(NODE)) as caller:
+            answer = caller.get(f"/operation/erasures/{person}", absent=True)
+            return None if answer.status_code == httpx.codes.NOT_FOUND else dict(answer.json())
+
     def replay(self, name: str, source: str, key: str) -> dict[str, Any]:
         """Have a service try a parked stream again."""
         with self.caller(name, self._mint(NODE)) as caller:
@@ -126,9 +137,9 @@ class Caller:
     def __init__(self, spec: ServiceSpec, client: httpx.Client) -> None:
         self._spec, self._client = spec, client
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
-        """A query."""
-        return self._send("GET", path, **options)
+    def get(self, path: str, *, absent: bool = False, **options: Any) -> httpx.Response:
+        """A query. `absent`: that there is nothing (404) is an answer too."""
+        return self._send("GET", path, absent=absent, **options)
 
     def post(self, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
         """A command, with a key that makes it one command however often it is sent."""
@@ -147,7 +158,7 @@ class Caller:
         except httpx.HTTPError as error:
             raise self._silent(error) from error
 
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, *, absent: bool = False, **options: Any) -> httpx.Response:
         deadline = time.monotonic() + WAIT_SECONDS_MAX
         while True:
             try:
@@ -157,7 +168,7 @@ class Caller:
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
-        if answer.is_error:
+        if answer.is_error and not (absent and answer.status_code == httpx.codes.NOT_FOUND):
             _raise(self._spec, answer)
         return answer
 

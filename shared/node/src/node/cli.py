@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from contracts.foundation import ErasureBasis
 from membership.rosters.sample import write_sample
 from rich.table import Table
 
-from node import backup, importing, lifecycle, status
+from node import backup, erasing, importing, lifecycle, status
 from node.access import Access
 from node.errors import UsageError
 from node.folder import DataFolder
@@ -218,6 +219,48 @@ def replay_parked(
             out.print(f"{one['service']} {one['key']}: {done['done']} done, {end}", markup=False)
     if failed:
         raise typer.Exit(5)
+
+
+@command(app, "erase")
+def erase(
+    person: Annotated[str, typer.Argument(help="The person's id.")],
+    *,
+    basis: Annotated[str, typer.Option("--basis", help=f"A ground of PIPL 47 ({', '.join(ErasureBasis)}), or words, which are sealed.")],
+    target: Annotated[Path | None, typer.Option("--out", help="Where the certificate goes. Default: erasure-PERSON.json, here.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Restrict a person's data, destroy the keys of every purpose that has ended, and certify it. Again: the certificate as of now."""
+    folder = opened(data_dir)
+    with err.status("erasing") as spinner:
+        certificate = erasing.erase(Access(folder), folder, person, basis, lambda part: spinner.update(f"erasing: {part}"))
+    target = target or (None if as_json else Path(f"erasure-{person}.json"))
+    if target is not None:
+        target.write_text(json.dumps(certificate, indent=2, ensure_ascii=False) + "\n")
+    if as_json:
+        out.print_json(data=certificate)
+        return
+    for name, done in certificate["services"].items():
+        destroyed = ", ".join(f"{one['purpose']} ({one['keys']} keys)" for one in done["destroyed"]) or "held nothing"
+        out.print(f"{name}: {destroyed}", markup=False)
+        for one in done["kept"]:
+            until = one["until"] or "it is released"
+            out.print(f"  {one['purpose']} is kept until {until}: {one['source'] or 'legal hold'}", markup=False)
+    out.print(f"{certificate['statement']['zh']} {certificate['statement']['en']}", markup=False)
+    out.print(f"certificate in {target}")
+
+
+@command(app, "hold")
+def hold(
+    person: Annotated[str, typer.Argument(help="The person's id.")],
+    *,
+    reference: Annotated[str, typer.Option("--reference", help="The number of the file at the court or authority.")],
+    release: Annotated[bool, typer.Option("--release", help="End it.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put a legal hold on a person's keys: nothing is destroyed until it is released."""
+    erasing.hold(opened(data_dir), person, reference, release=release)
+    out.print(f"the hold {reference} on {person} is {'released' if release else 'set'}", markup=False)
 
 
 @command(app, "backup")

@@ -1,4 +1,4 @@
-"""What each service is told at its start, as environment variables `TONGXIN_*` (foundation.settings reads them)."""
+"""What each process is told at its start, as environment variables `TONGXIN_*` (foundation.settings reads them)."""
 
 import json
 
@@ -23,3 +23,8 @@ def environment(folder: DataFolder, service: ServiceSpec) -> dict[str, str]:
         "TONGXIN_NODE_ORG": config.organisation,
         "TONGXIN_SOURCES": json.dumps({other.name: config.ports.url(other) for other in SERVICES}),
     }
+
+
+def keepers(folder: DataFolder, vault_dsn: str) -> dict[str, str]:
+    """What the vault's keeper is told: it alone is the vault's superuser."""
+    return {"TONGXIN_VAULT_ADMIN_DSN": vault_dsn, "TONGXIN_MASTER_KEY_FILE": str(Secrets(folder.secrets).master_key)}

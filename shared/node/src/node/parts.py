@@ -109,6 +109,22 @@ class ServicePart(ProcessPart):
         return self._told()
 
 
+class KeeperPart(ProcessPart):
+    """Whoever purges the vault; it listens nowhere."""
+
+    NAME = "keeper"
+
+    def __init__(self, folder: DataFolder, environment: Callable[[], Mapping[str, str]]) -> None:
+        super().__init__(folder, self.NAME, 0)
+        self._told = environment
+
+    def command(self) -> Sequence[str]:
+        return [sys.executable, "-m", "node.keeping"]
+
+    def environment(self) -> Mapping[str, str]:
+        return self._told()
+
+
 class BrokerPart(ProcessPart):
     """The embedded broker."""
 

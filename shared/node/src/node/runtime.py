@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from node import databases, processes
-from node.environment import environment
+from node.environment import environment, keepers
 from node.folder import DataFolder
-from node.parts import BrokerPart, Part, PostgresPart, ServicePart, servers
-from node.topology import SERVICES
+from node.parts import BrokerPart, KeeperPart, Part, PostgresPart, ServicePart, servers
+from node.topology import SERVICES, VAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ def plan(folder: DataFolder) -> list[Planned]:
         )
         for service in SERVICES
     ]
-    return [*(Planned(store) for store in stores), Planned(broker), *services]
+    keeper = Planned(KeeperPart(folder, partial(keepers, folder, vault.dsn(VAULT))), needs=stores, prepare=provisioned)
+    return [*(Planned(store) for store in stores), Planned(broker), *services, keeper]
 
 
 def sweep(folder: DataFolder) -> list[str]:

@@ -61,13 +61,14 @@ async def notices(pool: Pool, people: Sequence[PersonId]) -> dict[PersonId, Noti
         return {}
     rows = await pool.fetch("select person, state, since from erasures where person = any ($1)", list(people))
     return {
-        row["person"]: Notice(state=row["state"], since=row["since"], zh=_sentence(row["state"], "zh"), en=_sentence(row["state"], "en"))
+        row["person"]: Notice(state=row["state"], since=row["since"], zh=sentence(row["state"], "zh"), en=sentence(row["state"], "en"))
         for row in rows
     }
 
 
 @cache
-def _sentence(state: str, language: str) -> str:
+def sentence(state: str, language: str) -> str:
+    """What is said of a state, `restricted` or `erased`."""
     with files("membership.erasures").joinpath("locale", f"{language}.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
     return next(str(message.string) for message in catalogue if message.id == state)

@@ -174,6 +174,16 @@ class Keeper:
 
     # ------------------------------------------------------------------------------------------------ purge
 
+    async def waiting(self, *, settled_seconds: float = SETTLED_SECONDS) -> bool:
+        """Whether there is anything for a purge: an erasure that has settled, or a wrapping key to be replaced."""
+        async with self._connected() as connection:
+            found: bool = await connection.fetchval(
+                "select exists (select from vault.spoiled) or exists (select from vault.erasures where not is_purged"
+                " and recorded_at <= clock_timestamp() - make_interval(secs => $1))",
+                settled_seconds,
+            )
+            return found
+
     async def purge(self, *, settled_seconds: float = SETTLED_SECONDS) -> Purged:
         """Make what was erased unrecoverable from this instance's disk, for all erasures that have settled, at once.
 

@@ -1,0 +1,112 @@
+"""A person's erasure from the operator's side: ordered, waited for, purged, and certified (docs/decisions/0012-erasure.md)."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+from contracts.foundation import ErasureBasis
+from foundation.ids import command_id
+from foundation.vault.keeper import Keeper, PurgeIncomplete
+from foundation.vault.masterkey import MasterKey
+from membership.erasures.notices import sentence
+
+from node.access import Access
+from node.databases import Secrets
+from node.errors import NodeError, NotReady
+from node.folder import DataFolder
+from node.parts import servers
+from node.topology import SERVICES, VAULT
+
+CARRIED_OUT_SECONDS_MAX = 90
+"""How long the services' answers are waited for; what is late is carried out all the same."""
+
+FORMAT = "tongxin-erasure/1"
+
+
+def grounds(basis: str) -> tuple[ErasureBasis, str | None]:
+    """The ground in PIPL 47 and the words beside it, of what somebody gives as a basis: one of the grounds' codes, or words."""
+    if basis in set(ErasureBasis):
+        return ErasureBasis(basis), None
+    return ErasureBasis.other_law, basis
+
+
+def erase(access: Access, folder: DataFolder, person: str, basis: str, report: Callable[[str], None]) -> dict[str, Any]:
+    """Have a person erased and return the certificate. The same again changes nothing and certifies what stands now.
+
+    Raises Refused where nobody of this id is known, and NotReady where a service does not carry it out in time.
+    """
+    ground, note = grounds(basis)
+    report("the order")
+    with access.caller("membership") as caller:
+        # One order a person: a repetition is the same command, whatever the words.
+        caller.post(
+            f"/people/{person}/erasure", json={"basis": ground, "note": note}, key=str(command_id("erasure", person, ground, note or ""))
+        )
+    report("keys, service by service")
+    told = _carried_out(access, person)
+    report("search tables and what the disk still holds")
+    purged = purge(folder)
+    return certificate(access.organisation, person, told, purged)
+
+
+def certificate(organisation: str, person: str, told: dict[str, dict[str, Any]], purged: dict[str, Any]) -> dict[str, Any]:
+    """What was destroyed when, what is kept until when, and the records that prove it. Ids, codes and times only."""
+    order = told["membership"]
+    done = all(one["done"] for one in told.values())
+    state = "erased" if done else "restricted"
+    return {
+        "format": FORMAT,
+        "node": organisation,
+        "person": person,
+        "erasure": order["erasure"],
+        "basis": order["basis"],
+        "ordered_at": order["ordered_at"],
+        "issued_at": datetime.now(UTC).isoformat(),
+        "state": state,
+        "statement": {language: sentence(state, language) for language in ("zh", "en")},
+        "services": {
+            name: {part: one[part] for part in ("carried_out", "done", "destroyed", "kept", "records")} for name, one in told.items()
+        },
+        "search": purged,
+    }
+
+
+def purge(folder: DataFolder) -> dict[str, Any]:
+    """Purge the vault of this node, where it is ours to reach; otherwise its keeper does it within minutes."""
+    if folder.config().addresses:
+        return {"purged_at": None, "tables_rewritten": 0}
+    try:
+        done = asyncio.run(_keeper(folder).purge())
+    except (OSError, asyncpg.PostgresError, PurgeIncomplete) as error:
+        raise NodeError(f"the vault was not purged: {error}", "the keys are destroyed; `tongxin erase` again tries once more") from error
+    return {"purged_at": datetime.now(UTC).isoformat(), "tables_rewritten": done.tables_rewritten}
+
+
+def hold(folder: DataFolder, person: str, reference: str, *, release: bool) -> None:
+    """Put a legal hold on a person's keys, or release it; `reference` is the file's number at the court or authority."""
+    keeper = _keeper(folder)
+    asyncio.run(keeper.release(person, reference) if release else keeper.hold(person, reference))
+
+
+def _keeper(folder: DataFolder) -> Keeper:
+    _, vault = servers(folder, folder.supervised().ports)
+    return Keeper(vault.dsn(VAULT), MasterKey.from_file(Secrets(folder.secrets).master_key))
+
+
+def _carried_out(access: Access, person: str) -> dict[str, dict[str, Any]]:
+    """What every service did, once each has looked at it."""
+    deadline = time.monotonic() + CARRIED_OUT_SECONDS_MAX
+    while True:
+        told = {spec.name: access.erasure(spec.name, person) for spec in SERVICES}
+        waiting = [name for name, one in told.items() if one is None or not one["carried_out"]]
+        if not waiting:
+            return {name: one for name, one in told.items() if one is not None}
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"{', '.join(waiting)} did not carry the erasure out within {CARRIED_OUT_SECONDS_MAX} s",
+                "it is ordered and will be; the same command again gives the certificate",
+            )
+        time.sleep(0.2)
