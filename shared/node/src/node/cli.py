@@ -1,5 +1,6 @@
 """The `tongxin` command: a thin layer of words over the modules beside it."""
 
+import json
 import os
 import sys
 from dataclasses import asdict

@@ -36,7 +36,7 @@ def plan(folder: DataFolder) -> list[Planned]:
         )
         for service in SERVICES
     ]
-    keeper = Planned(KeeperPart(folder, partial(keepers, folder, vault.dsn(VAULT))), needs=stores, prepare=provisioned)
+    keeper = Planned(KeeperPart(folder, lambda: keepers(folder, vault.dsn(VAULT))), needs=stores, prepare=provisioned)
     return [*(Planned(store) for store in stores), Planned(broker), *services, keeper]
 
 
