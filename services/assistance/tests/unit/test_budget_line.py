@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 from assistance.funds import commands, errors
-from assistance.funds.budget_line import BUDGET_LINE, Open, line_id
+from assistance.funds.budget_line import BUDGET_LINE, line_id
 from assistance.funds.commands import FEN_MAX, ITEMS_MAX
+from assistance.funds.line import Open
 from contracts.assistance.funds import (
     Drawn,
     FundsAppropriated,

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from assistance.funds import commands, errors
-from assistance.funds.budget_line import BUDGET_LINE, Open, line_id
+from assistance.funds.budget_line import BUDGET_LINE, line_id
 from assistance.funds.closing import CLOSE_LINE, RETURN_LATE
+from assistance.funds.line import Open
 from assistance.funds.moves import APPROVE, BUDGET_MOVE
 from contracts.assistance.funds import Adjustment, Allotment, Appropriation, CarryOverReceived, FundsReturnedLate, LineClosed, Move
 from contracts.kernel import Event

@@ -17,18 +17,8 @@ from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
 
 from assistance.funds import commands, errors
-from assistance.funds.budget_line import (
-    BUDGET_LINE,
-    Closed,
-    Open,
-    booking_day,
-    coming_back,
-    line_id,
-    lots_of,
-    opened,
-    opened_by,
-    opening_of,
-)
+from assistance.funds.budget_line import BUDGET_LINE, booking_day, coming_back, line_id, lots_of, opened, opened_by, opening_of
+from assistance.funds.line import Closed, Open
 
 
 def _both(command: commands.CloseLine | commands.ReturnLate) -> list[Part]:

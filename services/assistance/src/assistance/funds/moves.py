@@ -30,19 +30,8 @@ from contracts.membership import Principal, RecordId
 from foundation.decider import Decider, JointDecider, Part
 
 from assistance.funds import commands, errors
-from assistance.funds.budget_line import (
-    BUDGET_LINE,
-    BudgetLine,
-    Open,
-    booking_day,
-    checked_fen,
-    draw,
-    line_id,
-    lots_of,
-    opened,
-    opened_by,
-    opening_of,
-)
+from assistance.funds.budget_line import BUDGET_LINE, booking_day, checked_fen, draw, line_id, lots_of, opened, opened_by, opening_of
+from assistance.funds.line import BudgetLine, Open
 
 # -------------------------------------------------------------------------------------------------------------- states
 
