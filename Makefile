@@ -6,7 +6,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-MEMBERS := shared/contracts shared/foundation shared/node services/membership services/assistance services/rights services/training
+MEMBERS := shared/contracts shared/foundation shared/node shared/simulated_bank services/membership services/assistance services/rights services/training
 NODE := $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
 .PHONY: help up down test test-kafka check check-locks lock bench asyncapi
@@ -47,7 +47,7 @@ bench: $(VENV)/.dev  ## every figure a ratio within one run; docs/performance.md
 
 # Locks: exact versions and hashes, without the address of any index. uv itself comes by pip from a lock of its own.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-  $(foreach member,$(MEMBERS),--no-emit-package tongxin-$(notdir $(member)))
+  $(foreach member,$(MEMBERS),--no-emit-package tongxin-$(subst _,-,$(notdir $(member))))
 FROM_bootstrap := --group bootstrap
 FROM_runtime := pyproject.toml --group bootstrap --group build
 FROM_dev := pyproject.toml --group bootstrap --group build --group dev --group bench --constraints requirements.lock
