@@ -17,6 +17,8 @@ CHECKPOINT = "checkpoint"
 CHECKPOINTS = "checkpoints"
 KEYS = "keys"
 POLICY = "policy"
+INCOMING = "incoming"
+"""In a directory that an export is filling: the checkpoint that it is on its way to."""
 
 NOTE_BYTES_MAX = 64 * 1024
 """A checkpoint, a list of keys or a policy is never larger."""
