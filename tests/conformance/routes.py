@@ -152,12 +152,13 @@ def routes(it: Served) -> list[Route]:
             Route("GET", "/directory", query={"org": VILLAGE}),
         ]
 
-    def of(service: str) -> list[Route]:
+    def of(service: str, stream: str) -> list[Route]:
         history = {"epoch": 0, "leaf": "0" * 64}
         return [
             Route("GET", "/history/head", AUDITOR, service=service),
             Route("GET", "/history/events", AUDITOR, query=history, service=service),
             Route("GET", "/followed/{source}", NODE, path={"source": "membership"}, service=service),
+            Route("GET", "/streams/{stream}/story", AUDITOR, service=service, path={"stream": stream}),
             Route("GET", "/operation/digests", AUDITOR, query={"source": "membership"}, service=service),
             Route("GET", "/operation/parked", NODE, service=service),
             Route("POST", "/operation/replay", NODE, {"source": "membership", "key": "member-x"}, service=service),
@@ -170,7 +171,7 @@ def routes(it: Served) -> list[Route]:
 
     erasure = Route("POST", "/people/{person}/erasure", BOSS, {"basis": "purpose-ended", "note": "存档"}, path={"person": other})
     # Read before anything is changed, so that every right question finds something.
-    both = [*of("membership"), *of("assistance")]
+    both = [*of("membership", f"organisation-{VILLAGE}"), *of("assistance", f"eligibility-{member}")]
     return [*both, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
 
 

@@ -49,6 +49,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             rosters.routes(importing),
             erasures.router,
         ],
+        readers={MEMBER.category: members.READERS},
         migrations=[files("membership") / "migrations"],
         parts=parts,
         prepare=importing.start,

@@ -10,7 +10,7 @@ from itertools import islice
 
 from foundation.cursor import Connection
 from foundation.digest import digest
-from foundation.merkle import CompactRange
+from foundation.merkle import EMPTY_ROOT, CompactRange
 from foundation.projections import ProjectionGroup, Tables
 from foundation.source import recorded
 from foundation.store.port import Recorded
@@ -47,6 +47,15 @@ class Replayed:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was replayed: how many records, the root over just these, and the projections after them."""
+
+    size: int
+    root: bytes
+    projections: tuple[Replayed, ...]
+
+
 async def replay(
     connection: Connection,
     groups: Mapping[str, ProjectionGroup],
@@ -54,26 +63,31 @@ async def replay(
     *,
     size: int,
     root: bytes,
+    upto: int | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Replayed]:
-    """Apply the records from position 0 on to the groups, one per service, and say what came of it. `records` may be read as they go.
+) -> Outcome:
+    """Apply the first `upto` of the records (None: all) to the groups, one per service, and say what came of it.
 
-    Raises DatabaseNotEmpty; RootDiffers where they are not the `size` leaves under `root`; EventTypeUnknown, RecordMalformed,
-    ValidationError where a record cannot be read; and what reading raises.
+    All of them are read, as they come, and held against the checkpoint: `size` leaves under `root`. Raises DatabaseNotEmpty; RootDiffers;
+    EventTypeUnknown, RecordMalformed, ValidationError where a record cannot be read; and what reading raises.
     """
+    until = size if upto is None else upto
     async with connection.transaction():
         await _refuse_unless_empty(connection)
         tables = {service: await _created(connection, service, group) for service, group in groups.items()}
-        tree = CompactRange()
-        for batch in _ranges(records):
+        tree, root_there = CompactRange(), EMPTY_ROOT
+        for batch in _ranges(records, until):
             tree.extend(one.leaf for one in batch)
-            for service, group in groups.items():
-                await _enter(connection, service)
-                await group.apply_to(connection, tables[service], await group.batch(batch))
+            if tree.size <= until:
+                root_there = tree.root()
+                for service, group in groups.items():
+                    await _enter(connection, service)
+                    await group.apply_to(connection, tables[service], await group.batch(batch))
             report(tree.size, size)
         if (tree.size, tree.root()) != (size, root):
             raise RootDiffers(tree.size, size)
-        return [one for service, group in groups.items() for one in await _finished(connection, service, group)]
+        found = [one for service, group in groups.items() for one in await _finished(connection, service, group)]
+        return Outcome(until, root_there, tuple(found))
 
 
 async def _refuse_unless_empty(connection: Connection) -> None:
@@ -100,10 +114,12 @@ async def _created(connection: Connection, service: str, group: ProjectionGroup)
     return {projection.name: {table.name: table.name for table in projection.tables} for projection in group.projections}
 
 
-def _ranges(records: Iterable[bytes]) -> Iterator[Sequence[Recorded]]:
+def _ranges(records: Iterable[bytes], border: int) -> Iterator[Sequence[Recorded]]:
+    """The records in ranges, one of which ends at the border."""
     numbered = enumerate(records)
-    while batch := [recorded(position, record) for position, record in islice(numbered, RANGE_EVENTS)]:
-        yield batch
+    for part in (islice(numbered, border), numbered):
+        while batch := [recorded(position, record) for position, record in islice(part, RANGE_EVENTS)]:
+            yield batch
 
 
 async def _finished(connection: Connection, service: str, group: ProjectionGroup) -> list[Replayed]:

@@ -3,7 +3,7 @@
 `main.py` of a service builds one of these and nothing else; `run` serves it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from foundation.authority_view import ChangesOf, authority_projection
 from foundation.decider import Decider
+from foundation.erasure.rules import ERASURE
 from foundation.http.caller import App, Application, Caller
 from foundation.http.erasing import router as erasing
 from foundation.http.following import router as following
@@ -26,6 +27,7 @@ from foundation.http.history import history_router
 from foundation.http.operating import router as operating
 from foundation.http.routing import Router
 from foundation.http.stack import build
+from foundation.http.stories import story_router
 from foundation.projections import Projection
 from foundation.reactions import Issue, Reaction
 from foundation.running import Parts, running
@@ -119,11 +121,13 @@ class Service:
         reactions: Sequence[Reaction] = (),
         timers: TimersFrom | None = None,
         routers: Sequence[Router] = (),
+        readers: Mapping[str, Sequence[str]] | None = None,
         migrations: Sequence[Traversable | Path] = (),
         prepare: Callable[[Application], Awaitable[None]] | None = None,
         parts: Parts | None = None,
     ) -> None:
-        """`prepare` runs at every start once commands can be handled, before requests are taken. `parts` replaces adapters, for tests."""
+        """`readers`: by category of streams, the roles that may read the sealed values of one, see `story_router`; nobody for the others.
+        `prepare` runs at every start once commands can be handled, before requests are taken. `parts` replaces adapters, for tests."""
         self.settings = settings
         kept = [authority.projection]
         if timers is not None:
@@ -152,6 +156,7 @@ class Service:
                 history_router(self._history, services_and_auditors),
                 following,
                 operating,
+                story_router([*self.declaration.deciders, ERASURE], readers or {}),
                 erasing,
                 health(name, self._checks, self.metrics),
             ],

@@ -73,7 +73,7 @@ async def test_replayed_and_live_have_one_digest(
     done = await replay(target, groups, records, size=60, root=root_of(records), report=lambda *at: told.append(at))
     live = await digests_at(group(), store, pool, None)
     assert (live.live, live.position) == (True, 59)
-    assert [(one.service, one.version, one.digest) for one in done] == [
+    assert [(one.service, one.version, one.digest) for one in done.projections] == [
         ("toy", 1, live.projections[0].digest),
         ("other", 3, live.projections[0].digest),
     ]
@@ -85,12 +85,13 @@ async def test_replayed_and_live_have_one_digest(
 async def test_as_of_an_earlier_size_the_node_makes_the_same_tables_beside(
     size: int, pool: Pool, store: MemoryStore, target: Connection
 ) -> None:
-    records = (await followed(store, pool, history(60)))[:size]
+    records = await followed(store, pool, history(60))
     before = await tables(pool)
-    [replayed] = await replay(target, {"toy": group()}, records, size=size, root=root_of(records))
+    done = await replay(target, {"toy": group()}, records, size=60, root=root_of(records), upto=size)
+    assert (done.size, done.root) == (size, root_of(records[:size]))
     found = await digests_at(group(), store, pool, size - 1)
     assert found == Digests("toy", size - 1, live=False, projections=found.projections)
-    assert [one.digest for one in found.projections] == [replayed.digest]
+    assert [one.digest for one in found.projections] == [one.digest for one in done.projections]
     assert await tables(pool) == before, "what was made beside is gone"
 
 

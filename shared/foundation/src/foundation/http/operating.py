@@ -91,11 +91,11 @@ class DigestsView(Body):
 async def digests(
     source: Annotated[str, Query(pattern=SOURCE)], caller: Caller, app: App, at: Annotated[int | None, Query(ge=-1, le=2**62)] = None
 ) -> list[DigestsView]:
-    """Digests of the read models that follow a history, to compare a replay with; for the node's operator and its auditors.
+    """Digests of the read models that follow a history, to compare a replay with; for the node's auditors and administrators.
 
     At a position before where they stand, they are made beside from the history up to there, and dropped again.
     """
-    await caller.require_service_or("auditor", unit=app.node_org)
+    await caller.require_service_or("auditor", "org-admin", unit=app.node_org)
     try:
         found = await app.operations.digests(source, at)
     except PositionAhead as ahead:
