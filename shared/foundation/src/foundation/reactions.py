@@ -17,7 +17,7 @@ from contracts.kernel import Event
 
 from foundation.commands import IdempotencyKeyReused
 from foundation.cursor import Connection
-from foundation.decider import Decider, Refusal
+from foundation.decider import Decider, JointDecider, Refusal
 from foundation.history import Happened
 from foundation.ids import command_id
 from foundation.parked import Failed, Queue, Refused
@@ -36,16 +36,16 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """A command to issue: on which kind of stream, on which one, and what."""
+    """A command to issue: on which kind of stream, on which one, and what. A joint rule names its streams itself; the first is meant."""
 
-    decider: Decider[Any, Any]
+    decider: Decider[Any, Any] | JointDecider[Any]
     id: str
     command: Any
 
     @property
     def target(self) -> str:
         """The stream it is for."""
-        return self.decider.stream(self.id)
+        return self.decider.parts(self.command)[0].stream if isinstance(self.decider, JointDecider) else self.decider.stream(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,14 @@ class Issuer(Protocol):
     """Issues a command and answers when it is durable: the command handler, acting for the service itself."""
 
     async def __call__(
-        self, decider: Decider[Any, Any], id: str, command: Any, *, command_id: UUID, causation: str, correlation: str
+        self,
+        decider: Decider[Any, Any] | JointDecider[Any],
+        id: str,
+        command: Any,
+        *,
+        command_id: UUID,
+        causation: str,
+        correlation: str,
     ) -> object:
         """Raises the rule's Refusal, and what `commands.Handler.handle` raises; a repeated id is answered, not decided again."""
         ...
