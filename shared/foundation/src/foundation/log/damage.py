@@ -41,6 +41,8 @@ class Kind(StrEnum):
     row_altered = "row-altered"
     row_missing = "row-missing"
     file_foreign = "file-foreign"
+    proof_wrong = "proof-wrong"
+    opening_wrong = "opening-wrong"
 
 
 class Damage(Exception):

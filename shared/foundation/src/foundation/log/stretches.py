@@ -214,8 +214,8 @@ def _read(files: LogFiles, tile: Tile, size_max: int, missing: Kind, too_large: 
     path, first = tile.path(), tile.leaves.start
     try:
         return files.read(path, size_max)
-    except FileTooLarge as error:
-        raise Damage(too_large, path, str(error), first) from None
+    except FileTooLarge:
+        raise Damage(too_large, path, f"is larger than the {size_max:,} bytes that such a file has at most", first) from None
     except FileMissing:
         if not tile.full:
             with suppress(FileMissing, FileTooLarge):

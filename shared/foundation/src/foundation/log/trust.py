@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from foundation.log.checkpoint import CheckpointMalformed, OtherOrigin, SignedCheckpoint
 from foundation.log.damage import Damage, Kind
 from foundation.log.note import ED25519, KeyMalformed, NoteMalformed, SignatureInvalid, Unsigned, VerifierKey, parse_note
+from foundation.log.origin import Origin, OriginMalformed
 from foundation.log.policy import NONE, Group, Party, Policy, PolicyMalformed, QuorumMissed
 from foundation.log.reader import KEYS, NOTE_BYTES_MAX, POLICY, FileMissing, FileTooLarge, LogFiles, LogUnreadable
 
@@ -22,7 +23,8 @@ class Trust:
 
     def open(self, where: str, note: bytes, *, quorum: bool) -> SignedCheckpoint:
         """A checkpoint's note, signed as it must be; with enough witnesses only where `quorum` asks for it. Raises Damage."""
-        policy = self.policy if quorum else replace(self.policy, quorum=NONE)
+        logs = tuple(_in_epoch(log, note) for log in self.policy.logs)
+        policy = replace(self.policy, logs=logs, quorum=self.policy.quorum if quorum else NONE)
         try:
             return policy.open(note)
         except (NoteMalformed, CheckpointMalformed) as error:
@@ -37,6 +39,17 @@ class Trust:
             raise Damage(Kind.other_log, where, str(error)) from None
         except QuorumMissed as error:
             raise Damage(Kind.unwitnessed, where, str(error)) from None
+
+
+def _in_epoch(log: Party, note: bytes) -> Party:
+    """A log's key under the name that it has in a note's epoch: an epoch is another name of the same log and key (decision 0011)."""
+    try:
+        said, known = Origin.parse(note.partition(b"\n")[0].decode()), Origin.parse(log.key.name)
+    except (OriginMalformed, UnicodeDecodeError):
+        return log
+    if replace(said, epoch=0) != replace(known, epoch=0) or log.key.type != ED25519:
+        return log
+    return replace(log, key=VerifierKey.of(str(said), ED25519, log.key.material[1:]))
 
 
 def given(keys: Sequence[VerifierKey]) -> Trust:
@@ -84,8 +97,8 @@ def _beside(files: LogFiles, name: str) -> bytes | None:
         return files.read(name, NOTE_BYTES_MAX)
     except FileMissing:
         return None
-    except FileTooLarge as error:
-        raise Damage(Kind.key_wrong, name, str(error)) from None
+    except FileTooLarge:
+        raise Damage(Kind.key_wrong, name, f"is larger than {NOTE_BYTES_MAX:,} bytes") from None
 
 
 def checkpoint_at(files: LogFiles, path: str, trust: Trust, *, quorum: bool) -> SignedCheckpoint:
@@ -94,6 +107,6 @@ def checkpoint_at(files: LogFiles, path: str, trust: Trust, *, quorum: bool) -> 
         note = files.read(path, NOTE_BYTES_MAX)
     except FileMissing:
         raise Damage(Kind.checkpoint_missing, path, f"is missing: there is no log at {files.place}, or not all of it") from None
-    except FileTooLarge as error:
-        raise Damage(Kind.checkpoint_malformed, path, str(error)) from None
+    except FileTooLarge:
+        raise Damage(Kind.checkpoint_malformed, path, f"is larger than {NOTE_BYTES_MAX:,} bytes") from None
     return trust.open(path, note, quorum=quorum)
