@@ -79,14 +79,23 @@ def _decoder(
             value = values[name]
             if type(value) is msgspec.Raw:
                 values[name] = read(bytes(value))
-        found = new(event)
-        _set_values(found, values)
-        _set_names(found, names)
-        _set_extra(found, None)
-        _set_private(found, None)
-        return found
+        return _made(new(event), values, names)
 
     return fast
+
+
+def with_values(event: Event, values: dict[str, Any]) -> Event:
+    """The event with other values of some fields, which are not validated: pydantic's model_copy at a third of its cost."""
+    kind = type(event)
+    return _made(kind.__new__(kind), {**event.__dict__, **values}, event.__pydantic_fields_set__)
+
+
+def _made(event: Event, values: dict[str, Any], names: set[str]) -> Event:
+    _set_values(event, values)
+    _set_names(event, names)
+    _set_extra(event, None)
+    _set_private(event, None)
+    return event
 
 
 def _type_of(annotation: Any, metadata: Any = ()) -> Any:

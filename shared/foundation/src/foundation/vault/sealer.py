@@ -13,6 +13,7 @@ from contracts.kernel import ERASED, Ciphertext, Erased, Event, Under
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from foundation.decoding import with_values
 from foundation.history import Happened
 from foundation.ids import random_id
 from foundation.sealing import RANDOM_BYTES, SealBroken, open_raw, seal
@@ -173,12 +174,14 @@ def _sealed(one: ToSeal, keys: Mapping[int, Key]) -> dict[str, Any]:
     return {name: data[name] for name in plan.names}
 
 
-def _ciphertexts(event: Event, only: Collection[str] | None) -> Iterator[tuple[_Field, Ciphertext]]:
+def _ciphertexts(event: Event, only: Collection[str] | None) -> list[tuple[_Field, Ciphertext]]:
     values = event.__dict__
-    for field in _plan(type(event)).sealed:
-        value = values[field.name]
-        if isinstance(value, Ciphertext) and (only is None or field.name in only):
-            yield field, value
+    # By their very type: isinstance of a pydantic model goes through its metaclass, for every value of a history.
+    return [
+        (field, value)
+        for field in _plan(type(event)).sealed
+        if type(value := values[field.name]) is Ciphertext and (only is None or field.name in only)
+    ]
 
 
 def _openings(
@@ -206,7 +209,7 @@ def _opened(one: Happened, keys: Mapping[str, Key | Tombstone | Withheld], only:
         except ValidationError:
             # Not chained: pydantic's errors quote the value.
             raise SealBroken(f"{path} of event {envelope.id} is not of the type its field has") from None
-    return Happened(one.position, envelope, one.event.model_copy(update=values)) if values else one
+    return Happened(one.position, envelope, with_values(one.event, values)) if values else one
 
 
 def _path(data: Mapping[str, Any], value: Ciphertext) -> str:
