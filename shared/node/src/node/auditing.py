@@ -130,7 +130,7 @@ def _live(log: str, token: str | None, folder: DataFolder) -> replays.LiveAt:
     def ask(service: str, source: str, position: int) -> replays.Live | str:
         try:
             with access.caller(service) as caller:
-                return _digests(caller.get("/operation/digests", params={"source": source, "at": position}).json())
+                return digests_in(caller.get("/operation/digests", params={"source": source, "at": position}).json())
         except Refused as refused:
             return f"not compared: {refused.what}"
 
@@ -147,12 +147,13 @@ def _remote(log: str, token: str | None, service: str, source: str, position: in
             headers={"authorization": f"Bearer {token}"},
             timeout=600,
         )
-        return _digests(answer.raise_for_status().json())
+        return digests_in(answer.raise_for_status().json())
     except (httpx.HTTPError, ValueError) as error:
         return f"not compared: {type(error).__name__}"
 
 
-def _digests(answer: list[dict[str, Any]]) -> replays.Live:
+def digests_in(answer: list[dict[str, Any]]) -> replays.Live:
+    """What `GET /operation/digests` answered."""
     return replays.Live(
         {(one["projection"], one["version"]): one["digest"] for group in answer for one in group["projections"]},
         all(group["live"] for group in answer),
