@@ -23,6 +23,7 @@ from .served import (
 
 OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines without a token; nothing in them is secret."""
+    until,
 
 KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}"})
 """The public hierarchy: for anybody who is known here, of whichever union."""
@@ -166,7 +167,12 @@ def routes(it: Served) -> list[Route]:
             Route("GET", "/operation/erasures/{subject}", NODE, service=service, path={"subject": other}),
             Route("POST", "/operation/history/restore", NODE, service=service),
             Route("POST", "/operation/history/epoch", NODE, service=service),
-            *(Route("GET", path, service=service) for path in sorted(OPEN)),
+            Route("POST", "/operation/history/following", NODE, {"source": "membership"}, service=service),
+            *(Route("GET", path, service=service) for path in sorted(OPEN | LOG)),
+            Route("GET", "/log/checkpoints/{size}", service=service, path={"size": _published(it, service)}),
+            Route("GET", "/log/tile/{tile}", service=service, path={"tile": "0/000.p/1"}),
+            Route("GET", "/log/tile/entries/{bundle}", AUDITOR, service=service, path={"bundle": "000.p/1"}),
+            Route("POST", WITNESS, service=service, content=("text/plain", UNKNOWN_LOG)),
         ]
 
     erasure = Route("POST", "/people/{person}/erasure", BOSS, {"basis": "purpose-ended", "note": "存档"}, path={"person": other})
@@ -181,4 +187,4 @@ def _transfer(order: int, organisation: str) -> dict[str, Any]:
 
 
 ROSTER = f"姓名,证件类型,证件号码\n王伟,居民身份证,{identity(190)}\n李娜,居民身份证,{identity(191)[:-1]}?\n".encode()
-__all__ = ["FILTERED", "KNOWN_TO_ALL", "OPEN", "OTHER_COUNTY", "TOP", "Route", "routes"]
+__all__ = ["FILTERED", "KNOWN_TO_ALL", "OPEN", "OTHER_COUNTY", "PUBLIC", "TOP", "WITNESS", "Route", "routes"]

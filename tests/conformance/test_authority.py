@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from foundation.http.tokens import SigningKey
 
 from ..end_to_end.running_node import BOSS
-from .routes import FILTERED, KNOWN_TO_ALL, OPEN, Route, routes
+from .routes import FILTERED, KNOWN_TO_ALL, OPEN, PUBLIC, WITNESS, Route, routes
 from .served import (
     AGENCY,
     FORMER,
@@ -53,8 +53,11 @@ def test_the_list_of_routes_is_whole(it: Served, every: list[Route]) -> None:
 def test_nobody_reads_or_changes_what_is_not_theirs(it: Served, every: list[Route]) -> None:
     heads = {service: it.head(service) for service in it.urls}
     for route in every:
-        if route.template in OPEN:
+        if route.template in OPEN | PUBLIC:
             assert route.send(it, None).status_code == 200, route
+            continue
+        if route.template == WITNESS:  # whose checkpoint it is says its signature
+            assert problem(route.send(it, None)) == (404, "log-unknown"), route
             continue
         assert problem(route.send(it, None)) == (401, "token-missing"), route
         for who in (*STRANGERS, *PEOPLES_SERVICES):
@@ -63,7 +66,7 @@ def test_nobody_reads_or_changes_what_is_not_theirs(it: Served, every: list[Rout
                 assert answer.status_code == 200, (route, who)
             elif route.template == FILTERED:
                 assert answer.json() == [], (route, who)
-            elif not (route.template.startswith("/history") and who in PEOPLES_SERVICES) and not (
+            elif not (route.template.startswith(("/history", "/log")) and who in PEOPLES_SERVICES) and not (
                 route.template.startswith("/followed") and who in PEOPLES_SERVICES
             ):
                 assert problem(answer) == (403, "not-permitted"), (route, who, answer.text)

@@ -1,6 +1,6 @@
 """Ways out where the rollback guard refuses writes: take back from the topic what it has seen, or give it up (DESIGN 3)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from foundation.broker.port import Broker, BrokerUnavailable, Message
@@ -16,8 +16,20 @@ RECORDS_AT_ONCE = 500
 class Recovery:
     """A history's way back to writing."""
 
-    def __init__(self, guard: RollbackGuard, store: Reader, broker: Broker, *, topic: str, source: str, clock: Clock) -> None:
-        self._guard, self._store, self._broker, self._topic, self._source, self._clock = guard, store, broker, topic, source, clock
+    def __init__(
+        self,
+        guard: RollbackGuard,
+        store: Reader,
+        broker: Broker,
+        *,
+        topic: str,
+        source: str,
+        origin: Callable[[int], str],
+        clock: Clock,
+    ) -> None:
+        """`origin`: the name of the history's log in an epoch."""
+        self._guard, self._store, self._broker, self._topic = guard, store, broker, topic
+        self._source, self._origin, self._clock = source, origin, clock
 
     async def take_back(self) -> Head:
         """Re-append, byte for byte, the records that the topic still holds beyond the end of the history. Returns the head reached.
@@ -42,7 +54,8 @@ class Recovery:
 
     async def declare_epoch(self, actor: str) -> Head:
         """Give up whatever others have seen beyond the surviving records, and go on in a new epoch. Returns its first head."""
-        return await self._guard.declare_epoch(origin=self._source, source=self._source, actor=actor, now=self._clock.now())
+        given_up = self._origin((await self._store.head()).epoch)
+        return await self._guard.declare_epoch(origin=given_up, source=self._source, actor=actor, now=self._clock.now())
 
     async def _messages(self) -> AsyncIterator[Message]:
         # Up to an offset, not to the newest message: a relay that was rolled back too has sent older ones again behind it.

@@ -155,6 +155,7 @@ class Service:
                 *routers,
                 history_router(self._history, services_and_auditors),
                 following,
+                log_router(services_and_auditors),
                 operating,
                 story_router([*self.declaration.deciders, ERASURE], readers or {}),
                 erasing,

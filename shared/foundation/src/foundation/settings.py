@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from foundation.log.origin import AUTHORITY
+
 
 class Settings(BaseSettings):
     """Frozen. Secrets come as files or as SecretStr, so that no repr or log shows them. Services add their own in a subclass."""
@@ -43,6 +45,15 @@ class Settings(BaseSettings):
     """32 secret bytes, under which request hashes and cursors are made. Made where missing, and kept for ever: under other bytes a repeated
     command looks like another one."""
 
+    log_dir: Path | None = None
+    """Where the keys of the transparency log are, and the last checkpoint signed. None: the folder `log` beside the signing key."""
+
+    log_authority: str = AUTHORITY
+    """The first part of the log's origin, a domain of the operator's. Never changed: a log under another name is another log."""
+
+    log_seconds: float = Field(default=1.0, gt=0)
+    """How often a checkpoint is published, where the history grew."""
+
     issuer: str | None = None
     """The OIDC provider that vouches for people. None: the node's own key does (development)."""
 
@@ -62,6 +73,11 @@ class Settings(BaseSettings):
     def node_issuer(self) -> str:
         """The name under which the node's own key signs."""
         return f"urn:tongxin:node:{self.node_org}"
+
+    @cached_property
+    def log_folder(self) -> Path:
+        """Where the log's keys are."""
+        return self.log_dir or self.signing_key_file.parent / "log"
 
     def topic(self, service: str) -> str:
         """The topic of a service's history."""

@@ -38,6 +38,7 @@ class Standing:
             "vault": self._vault,
             "writer": self._writer,
             "guard": self._guard,
+            "log": self._log,
             "projections": self._projections,
             "authority": self._authority,
             "relay": self._relay,
@@ -60,6 +61,19 @@ class Standing:
         if refusal is None:
             return Component(ready=True)
         return Component(ready=False, detail={"ours": refusal.ours, "seen": refusal.seen, "by": refusal.by})
+
+    async def _log(self) -> Component:
+        log = self._service.publisher.standing
+        since = log.unwitnessed_since
+        detail = {
+            "integrated": log.integrated,
+            "published": log.published,
+            "unwitnessed_since": None if since is None else since.isoformat(),
+            "held": log.held,
+            "damage": log.damage,
+            "trouble": log.trouble,
+        }
+        return Component(ready=log.damage is None, detail=detail)
 
     async def _projections(self) -> Component:
         standings = [runner.standing() for runner in self._service.runners]
@@ -100,6 +114,13 @@ class Standing:
         metrics.gauge("relay_lag", "Events that the broker has not acknowledged", lambda: service.relay.state().lag)
         metrics.gauge("authority_age_seconds", "Age of the view of who may act", service.authority.age_seconds)
         metrics.gauge("parked_keys", "Streams whose reactions wait for an operator", lambda: self._parked)
+        log = service.publisher.standing
+        metrics.gauge("log_size", "Records in the transparency log", lambda: log.integrated)
+        metrics.gauge("log_published_size", "Records under the newest published checkpoint", lambda: log.published)
+        metrics.gauge(
+            "log_unwitnessed_seconds", "Since when no witness has cosigned a checkpoint; 0 while they do", self._unwitnessed_seconds
+        )
+        metrics.gauge("log_damaged", "1 once the log has stopped over damage", lambda: log.damage is not None)
         metrics.gauge("writes_refused", "1 while the rollback guard refuses writes", lambda: service.guard.refusal is not None)
         for runner in service.runners:
             metrics.gauge(
@@ -111,6 +132,10 @@ class Standing:
             metrics.gauge(
                 "consumer_halted", "1 while a consumer has halted", _reading(lambda one: bool(one.state().halted), consumer), **labels
             )
+
+    def _unwitnessed_seconds(self) -> float:
+        since = self._service.publisher.standing.unwitnessed_since
+        return 0.0 if since is None else (self._service.clock.now() - since).total_seconds()
 
     async def follow(self) -> None:
         """Count the parked keys now and then, for ever."""

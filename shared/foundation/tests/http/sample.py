@@ -215,6 +215,7 @@ async def running(key: SigningKey, *, with_hidden: bool = True, traces: Traces |
         vault=cast(Any, None),
         sealer=cast(Any, None),
         traces=traces,
+        log=cast(Any, None),
         handler=handler,
         pool=cast(Any, None),
         clock=clock,

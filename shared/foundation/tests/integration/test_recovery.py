@@ -34,7 +34,7 @@ async def test_all_that_the_topic_holds_is_taken_back_whatever_it_holds_twice(mi
         broker.expire(TOPIC, expired)
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute("set local session_replication_role = replica; delete from events where position > 4")
-        reached = await Recovery(guard, store, broker, topic=TOPIC, source="/nodes/1/toy", clock=SystemClock()).take_back()
+        reached = await Recovery(guard, store, broker, topic=TOPIC, source="/nodes/1/toy", origin=str, clock=SystemClock()).take_back()
         after = list(await store.read(-1))
         await store.close()
     assert reached.position == 9

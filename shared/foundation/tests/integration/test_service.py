@@ -1,52 +1,13 @@
 """Services as their composition roots declare them, whole: two of them on PostgreSQL, vault and a broker in memory."""
 
-import asyncio
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-
 import asyncpg
-import httpx
 import pytest
 from foundation.life import EXIT_DEAD
-from foundation.service import Service
 from foundation.store.writer import GroupCommit
-from node.embedded.postgres import Postgres
 
-from tests.support import by_name, fresh_database
-
-from .two_services import ADMIN, Node, node
+from .two_services import ADMIN, Node, running, until
 
 BODY = {"parent": "37", "chair": "c" * 32, "chair_name": "李四光"}
-
-
-@pytest.fixture
-async def two(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Node]:
-    suffix = secrets.token_hex(4)
-    async with AsyncExitStack() as stack:
-        names = ("units", "desks", "vault")
-        databases = {name: await stack.enter_async_context(fresh_database(postgres, f"svc_{name}_{suffix}")) for name in names}
-        yield await stack.enter_async_context(node(tmp_path, suffix, databases))
-
-
-@asynccontextmanager
-async def running(two: Node, *names: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The services, started in that order, and a client that reaches them by name."""
-    mounts: dict[str, httpx.ASGITransport] = {}
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(transport=by_name(mounts)))
-        for name in names:
-            service: Service = two.service(name, client)
-            await stack.enter_async_context(service.http.router.lifespan_context(service.http))
-            mounts[name] = httpx.ASGITransport(service)
-        yield client
-
-
-async def until(what: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await what():  # noqa: ASYNC110 - it asks another service over HTTP
-            await asyncio.sleep(0.02)
 
 
 async def test_a_command_is_seen_in_the_own_read_model_and_in_another_service(two: Node) -> None:
@@ -81,7 +42,7 @@ async def test_readiness_speaks_of_every_part(two: Node) -> None:
         await until(ready)
         document = (await client.get("http://units/readyz")).json()
         assert (document["service"], document["ready"], document["position"], document["projection_lag"]) == ("units", True, 1, 0)
-        assert set(document["components"]) == {*("database", "vault", "writer", "guard", "projections", "authority", "relay", "consumers")}
+        assert set(document["components"]) == {*("database", "vault", "writer", "guard", "log", "projections", "authority", "relay", "consumers")}
         text = (await client.get("http://desks/metrics")).text
         assert 'tongxin_consumer_lag{consumer="desks-service",source="units"}' in text
         assert "tongxin_parked_keys 0.0" in text

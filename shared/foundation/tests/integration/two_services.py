@@ -1,7 +1,8 @@
 """Two small services as their `main.py` would declare them: `units` tells who may act, `desks` follows it and reacts."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from foundation.settings import Settings
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 
-from tests.support import as_role, issuer_of
+from tests.support import as_role, by_name, issuer_of
 
 SINCE = date(2020, 1, 1)
 ADMIN = "a" * 32
@@ -222,6 +223,7 @@ async def node(folder: Path, suffix: str, databases: dict[str, str]) -> AsyncIte
                 signing_key_file=folder / "node.pem",
                 request_key_file=folder / f"{name}.request",
                 database_connections=8,
+                log_seconds=0.05,
             )
             for name in ("units", "desks")
         }
@@ -231,3 +233,23 @@ async def node(folder: Path, suffix: str, databases: dict[str, str]) -> AsyncIte
         for role in roles.values():
             await admin.execute(f'drop owned by "{role}" cascade; drop role "{role}"')
         await admin.close()
+
+
+@asynccontextmanager
+async def running(two: Node, *names: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The services, started in that order, and a client that reaches them by name."""
+    mounts: dict[str, httpx.ASGITransport] = {}
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=by_name(mounts)))
+        for name in names:
+            service: Service = two.service(name, client)
+            await stack.enter_async_context(service.http.router.lifespan_context(service.http))
+            mounts[name] = httpx.ASGITransport(service)
+        yield client
+
+
+async def until(what: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    """Return once it is so. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not await what():  # noqa: ASYNC110 - it asks another service over HTTP
+            await asyncio.sleep(0.02)

@@ -26,6 +26,7 @@ from foundation.http.pagination import Cursors
 from foundation.http.problems import Unavailable
 from foundation.http.tokens import SERVICE_PREFIX
 from foundation.http.waiting import Reached, wait_for
+from foundation.log.own import OwnLog
 from foundation.operations import Operations
 from foundation.store.port import Reader
 from foundation.telemetry import Traces
@@ -87,6 +88,9 @@ class Application:
     request_secret: bytes
     reached: Mapping[str, Reached]
     traces: Traces
+    log: OwnLog
+    """The own history as a transparency log."""
+
     operations: Operations = field(default_factory=Operations)
 
     async def handle(

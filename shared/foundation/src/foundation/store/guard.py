@@ -7,7 +7,7 @@ records byte for byte, or declare a new epoch (docs/decisions/0002-event-store.m
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncpg
 import structlog
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-Witness = Callable[[], Awaitable[Head | None]]
+
+class Reach(NamedTuple):
+    """How far somebody has seen a history who keeps roots instead of leaves; `differs`: this history does not continue what it saw."""
+
+    epoch: int
+    position: int
+    differs: bool = False
+
+
+Witness = Callable[[], Awaitable[Head | Reach | None]]
 """Asks somebody how far it has seen this history; None where it has seen nothing. May raise or hang: then it does not count."""
 
 WITNESS_SECONDS = 5.0
@@ -95,7 +104,7 @@ class RollbackGuard:
             log.error("store.writes_refused", ours=ours.position, seen=self._refusal.seen, by=self._refusal.by)
         return self._refusal
 
-    async def _answer(self, by: str, ask: Witness) -> tuple[str, Head | None]:
+    async def _answer(self, by: str, ask: Witness) -> tuple[str, Head | Reach | None]:
         try:
             async with asyncio.timeout(WITNESS_SECONDS):
                 seen = await ask()
@@ -104,15 +113,17 @@ class RollbackGuard:
             self._silent.add(by)
             return by, None
         self._silent.discard(by)
-        if seen is not None:
+        if isinstance(seen, Head):
             self._seen[by] = seen
         return by, seen
 
-    async def _is_beyond(self, seen: Head, ours: Head) -> bool:
+    async def _is_beyond(self, seen: Head | Reach, ours: Head) -> bool:
         if seen.epoch != ours.epoch:
             return seen.epoch > ours.epoch  # what was seen of an epoch that has been given up does not count
         if seen.position > ours.position:
             return True
+        if isinstance(seen, Reach):
+            return seen.differs
         return seen.position >= 0 and seen.leaf != await self._pool.fetchval("select leaf from events where position = $1", seen.position)
 
     # ------------------------------------------------------------------------------------------------ ways out
