@@ -181,6 +181,18 @@ def routes(it: Served) -> list[Route]:
     return [*both, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
 
 
+def _published(it: Served, service: str) -> str:
+    """The size of a published checkpoint."""
+    sizes: list[str] = []
+
+    def published() -> bool:
+        sizes[:] = it.ask("GET", "/log/checkpoints", by=None, service=service).text.split()
+        return bool(sizes)
+
+    until(published)
+    return sizes[-1]
+
+
 def _transfer(order: int, organisation: str) -> dict[str, Any]:
     document = {"kind": "resident", "number": identity(order)}
     return {"organisation": organisation, "document": document, "proof": {"kind": "劳动合同"}, **ON}
