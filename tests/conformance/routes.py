@@ -19,11 +19,11 @@ from .served import (
     appoint,
     identity,
     person,
+    until,
 )
 
 OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines without a token; nothing in them is secret."""
-    until,
 
 KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}"})
 """The public hierarchy: for anybody who is known here, of whichever union."""

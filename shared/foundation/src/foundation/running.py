@@ -251,7 +251,6 @@ class Running:
         self.relay.start()
         self.life.closes("relay", self.relay.close)
 
-    async def prepare(self) -> None:
     def publish_log(self) -> None:
         """The own history as a transparency log, its checkpoints cosigned by the other services."""
         self.publisher = Publisher(
@@ -268,6 +267,7 @@ class Running:
         )
         self.life.task("log", self.publisher.run())
 
+    async def prepare(self) -> None:
         """What routes get; then what the service wants done before the first of them is asked."""
         self.application = Application(
             name=self.name,
@@ -286,8 +286,8 @@ class Running:
             request_secret=self.secret,
             reached=self._reached(),
             traces=self.traces,
-            operations=self.operations,
             log=self.log,
+            operations=self.operations,
         )
         prepare = self.declared.prepare
         if prepare is not None:
