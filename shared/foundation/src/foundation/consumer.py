@@ -25,7 +25,7 @@ from foundation.history import Happened, Reading
 from foundation.lease import Lease
 from foundation.progress import Progress
 from foundation.record import RecordMalformed
-from foundation.store.port import Head, Recorded
+from foundation.store.port import Epoch, Head, Recorded
 from foundation.tasks import end
 from foundation.transient import TRANSIENT, Backoff
 
@@ -34,9 +34,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Standing(Head):
-    """Where a history stands, and its leaf hash at the position asked about: NO_LEAF at -1, None beyond its end."""
+    """Where a history stands, and its leaf hash at the position asked about: NO_LEAF at -1, None beyond its end.
+
+    `begun`: the epochs that were declared.
+    """
 
     at: bytes | None
+    begun: tuple[Epoch, ...] = ()
+
+    def parted(self, epoch: int) -> int | None:
+        """The position at which this history parted from the one of an earlier epoch; None where it is in that epoch, or does not say."""
+        return min((one.begins for one in self.begun if one.epoch > epoch), default=None)
 
 
 class HistoryDiffers(Exception):
@@ -275,7 +283,7 @@ class Consumer:
         own = await self._own()  # before the head, or a source that grows would look behind us
         source = await self._reader.head(own.last)
         self._head = source.position
-        if own.last < 0:
+        if own.last < 0 or _survives(own, source):
             own = await self._adopt(own, source.epoch)
         if reason := _difference(own, source):
             self._stop(_Halt(reason, heals=True))
@@ -293,7 +301,7 @@ class Consumer:
             await self._ask(source.position)
 
     async def _adopt(self, own: Cursor, epoch: int) -> Cursor:
-        """Nothing is applied yet, so whatever epoch the source is in will do."""
+        """Nothing is applied here that the source's epoch does not hold, so that epoch will do."""
         now = Cursor(epoch, own.last, own.leaf)
         if now == own:
             return own
@@ -349,9 +357,15 @@ def _check_advance(was: Cursor, entries: Sequence[Link], upto: int) -> None:
         raise HistoryDiffers(f"the source's answer does not go on from position {was.last}")
 
 
+def _survives(own: Cursor, source: Standing) -> bool:
+    """Whether all that was applied here is older than the source's new epoch and stands in it: then nothing applied was given up."""
+    parted = source.parted(own.epoch)
+    return source.epoch > own.epoch and parted is not None and own.last < parted and source.at == own.leaf
+
+
 def _difference(own: Cursor, source: Standing) -> str | None:
     if source.epoch != own.epoch:
-        return f"the source is in epoch {source.epoch}, this consumer in {own.epoch}: rebuild it"
+        return f"the source is in epoch {source.epoch}, this consumer in {own.epoch} and beyond its end: let it follow"
     if source.position < own.last:
         return f"the source ends at position {source.position}, behind {own.last} which was applied here"
     if source.at != own.leaf:

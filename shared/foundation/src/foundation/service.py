@@ -24,7 +24,6 @@ from foundation.http.following import router as following
 from foundation.http.health import Check
 from foundation.http.health import router as health
 from foundation.http.history import history_router
-from foundation.http.log import log_router
 from foundation.http.operating import router as operating
 from foundation.http.routing import Router
 from foundation.http.stack import build
@@ -33,7 +32,7 @@ from foundation.projections import Projection
 from foundation.reactions import Issue, Reaction
 from foundation.running import Parts, running
 from foundation.settings import Settings
-from foundation.store.port import Head, Reader, Recorded
+from foundation.store.port import Epoch, Head, Reader, Recorded
 from foundation.telemetry import Metrics, Traces, configure_logging
 from foundation.timers import Due, Timing, timer_projection
 
@@ -155,7 +154,6 @@ class Service:
             [
                 *routers,
                 history_router(self._history, services_and_auditors),
-                log_router(services_and_auditors),
                 following,
                 operating,
                 story_router([*self.declaration.deciders, ERASURE], readers or {}),
@@ -194,6 +192,9 @@ class _History:
 
     async def leaf_at(self, position: int) -> bytes | None:
         return await self.store.leaf_at(position)
+
+    async def epochs(self) -> Sequence[Epoch]:
+        return await self.store.epochs()
 
     async def read(self, after: int, *, limit: int = 1_000, upto: int | None = None) -> Sequence[Recorded]:
         return await self.store.read(after, limit=limit, upto=upto)

@@ -10,7 +10,7 @@ import orjson
 
 from foundation.consumer import HistoryDiffers, Standing
 from foundation.record import RecordMalformed, leaf_hash
-from foundation.store.port import NO_LEAF, Recorded, StoreUnavailable
+from foundation.store.port import NO_LEAF, Epoch, Recorded, StoreUnavailable
 
 ANSWER_BYTES_MAX = 16_000_000
 """More than this is not read of any answer; the server gives half as much."""
@@ -50,7 +50,8 @@ class HttpReader:
         try:
             answer = orjson.loads(body)
             leaf = None if answer["at"] is None else bytes.fromhex(answer["at"])
-            return Standing(int(answer["epoch"]), int(answer["position"]), bytes.fromhex(answer["leaf"]), leaf)
+            begun = tuple(Epoch(int(one["epoch"]), int(one["begins"])) for one in answer.get("epochs", ()))
+            return Standing(int(answer["epoch"]), int(answer["position"]), bytes.fromhex(answer["leaf"]), leaf, begun)
         except (KeyError, TypeError, ValueError) as error:
             raise SourceUnavailable(f"{self._base_url} gave a head that is none: {type(error).__name__}") from None
 
@@ -72,6 +73,10 @@ class HttpReader:
     async def leaf_at(self, position: int) -> bytes | None:
         """See Reader.leaf_at. Raises SourceUnavailable."""
         return (await self.head(position)).at
+
+    async def epochs(self) -> Sequence[Epoch]:
+        """See Reader.epochs. Raises SourceUnavailable."""
+        return (await self.head()).begun
 
     async def read(self, after: int, *, limit: int = 1_000, upto: int | None = None) -> Sequence[Recorded]:
         """See Reader.read: at most as many as one answer holds. Reading on from where the last read ended, it checks that the source's

@@ -11,7 +11,7 @@ from foundation.consumer import Effect
 from foundation.cursor import Connection
 from foundation.history import Happened
 from foundation.record import decode
-from foundation.store.port import AppendRequest, EventStore, Head, Outcome, Recorded, Remembered
+from foundation.store.port import AppendRequest, Epoch, EventStore, Head, Outcome, Recorded, Remembered
 from foundation.telemetry import Traces
 
 LINKS_MAX = 32
@@ -37,6 +37,10 @@ class TracedStore:
     async def leaf_at(self, position: int) -> bytes | None:
         """See Reader.leaf_at."""
         return await self._store.leaf_at(position)
+
+    async def epochs(self) -> Sequence[Epoch]:
+        """See Reader.epochs."""
+        return await self._store.epochs()
 
     async def read(self, after: int, *, limit: int = 1_000, upto: int | None = None) -> Sequence[Recorded]:
         """See Reader.read."""

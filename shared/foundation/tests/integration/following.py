@@ -15,7 +15,7 @@ from foundation.cursor import Pool
 from foundation.history import Happened
 from foundation.record import encode
 from foundation.store.memory import MemoryStore
-from foundation.store.port import NO_LEAF, AppendRequest, EventStore, NewEvent, Recorded, StoreUnavailable, StreamAppend
+from foundation.store.port import NO_LEAF, AppendRequest, Epoch, EventStore, NewEvent, Recorded, StoreUnavailable, StreamAppend
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
@@ -97,13 +97,14 @@ class LocalSource:
 
     store: EventStore
     epoch: int = 0
+    begun: tuple[Epoch, ...] = ()
     reachable: bool = True
     asked: int = 0
 
     async def head(self, at: int = -1) -> Standing:
         self._reach()
         head = await self.store.head()
-        return Standing(self.epoch, head.position, head.leaf, NO_LEAF if at < 0 else await self.store.leaf_at(at))
+        return Standing(self.epoch, head.position, head.leaf, NO_LEAF if at < 0 else await self.store.leaf_at(at), self.begun)
 
     async def events(self, epoch: int, after: int, leaf: bytes, upto: int, limit: int) -> Sequence[Recorded]:
         self._reach()

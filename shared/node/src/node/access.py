@@ -70,6 +70,10 @@ class Access:
             caller.get(f"/staff/{principal}/appointments", params={"at_least": done.headers["position"]})
         return principal
 
+    def node_token(self) -> str:
+        """A token of the node itself: for reading histories and logs. Nothing is recorded."""
+        return self._mint(NODE)
+
     def rebuild(self, name: str) -> list[dict[str, Any]]:
         """Have a service rebuild its read models; as long as that takes."""
         with self.caller(name, self._mint(NODE)) as caller:
@@ -98,6 +102,11 @@ class Access:
         with self.caller(name, self._mint(NODE)) as caller:
             answer = caller.get(f"/operation/erasures/{person}", absent=True)
             return None if answer.status_code == httpx.codes.NOT_FOUND else dict(answer.json())
+
+    def go_on(self, name: str, source: str) -> list[dict[str, Any]]:
+        """Have a service go on in the epoch that a source has declared."""
+        with self.caller(name, self._mint(NODE)) as caller:
+            return list(caller.post("/operation/history/following", json={"source": source}, timeout=None).json())
 
     def replay(self, name: str, source: str, key: str) -> dict[str, Any]:
         """Have a service try a parked stream again."""

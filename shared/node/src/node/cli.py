@@ -15,10 +15,11 @@ from rich.table import Table
 
 from node import auditing, backup, erasing, importing, lifecycle, status
 from node.access import Access
-from node.errors import UsageError
+from node.errors import NotReady, UsageError
 from node.folder import DataFolder
 from node.log import log
 from node.terminal import AsJson, DataDir, command, err, opened, out, progress
+from node.topology import SERVICES
 
 app = typer.Typer(
     name="tongxin",
@@ -186,8 +187,19 @@ def declare_epoch(
     """Give up records that are lost for good and go on in a new epoch; whoever follows this history rebuilds."""
     if not give_up:
         raise UsageError("this gives up what others have seen, for ever", "try `tongxin history restore` first; else add --give-up")
-    head = Access(opened(data_dir)).recover(service, "epoch")
+    access = Access(opened(data_dir))
+    head = access.recover(service, "epoch")
     out.print(f"{service} is in epoch {head['epoch']} from position {head['position']} on")
+    _follow(access, service)
+
+
+@command(history, "follow")
+def follow_epoch(
+    service: Annotated[str, typer.Argument(help="Who has declared a new epoch.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Let every service that follows another one go on in its new epoch; `new-epoch` does it too, this is for who was away then."""
+    _follow(Access(opened(data_dir)), service)
 
 
 @command(parked, "list")
@@ -288,6 +300,23 @@ def restore(source: Annotated[Path, typer.Argument(help="A folder that `tongxin 
         manifest = backup.restore(folder, source, lambda part: spinner.update(f"restore: {part}"))
     out.print(f"restored what was backed up at {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC; start it with `tongxin up`")
     out.print("a service whose topic or followers have seen later events refuses commands until those are back, or a new epoch is declared")
+
+
+def _follow(access: Access, source: str) -> None:
+    away = []
+    for spec in SERVICES:
+        if source not in spec.follows:
+            continue
+        try:
+            done = access.go_on(spec.name, source)
+        except NotReady:
+            away.append(spec.name)
+            continue
+        for one in done:
+            given_up = f"; it had applied up to {one['was']}, and what it did then stands" if one["was"] > one["last"] else ""
+            out.print(f"{one['consumer']} goes on after position {one['last']} in epoch {one['epoch']}{given_up}", markup=False)
+    if away:
+        raise NotReady(f"{', '.join(away)} did not answer", f"`tongxin history follow {source}` once they run")
 
 
 def _import_organisations(access: Access, content: bytes) -> None:

@@ -40,6 +40,13 @@ class OtherEpoch(Refusal):
     """This history is in another epoch; `epoch` says which."""
 
 
+class EpochAnswer(BaseModel):
+    """An epoch that was declared: its first record stands at `begins`; those before survived."""
+
+    epoch: int
+    begins: int
+
+
 class HeadAnswer(BaseModel):
     """Where the history stands; `at` is its leaf hash at the position asked about, null beyond the end. Hashes in hex."""
 
@@ -47,6 +54,7 @@ class HeadAnswer(BaseModel):
     position: int = Field(description="-1 while the history is empty")
     leaf: str
     at: str | None
+    epochs: list[EpochAnswer]
 
 
 def history_router(store: Reader, authorise: Callable[..., Any]) -> Router:
@@ -59,9 +67,12 @@ def history_router(store: Reader, authorise: Callable[..., Any]) -> Router:
         try:
             stands = await store.head()
             leaf = await _leaf_at(store, at)
+            epochs = [EpochAnswer(epoch=one.epoch, begins=one.begins) for one in await store.epochs()]
         except StoreUnavailable:
             raise HistoryUnavailable("the history cannot be read now") from None
-        return HeadAnswer(epoch=stands.epoch, position=stands.position, leaf=stands.leaf.hex(), at=leaf.hex() if leaf else None)
+        return HeadAnswer(
+            epoch=stands.epoch, position=stands.position, leaf=stands.leaf.hex(), at=leaf.hex() if leaf else None, epochs=epochs
+        )
 
     @router.get(
         "/events",

@@ -11,6 +11,7 @@ from foundation.digests import PositionAhead
 from foundation.http.caller import App, Application, Caller
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
+from foundation.parting import SourceNotInLaterEpoch
 from foundation.recovery import Recovery
 from foundation.store.guard import RestoreRefused
 
@@ -155,6 +156,31 @@ async def declare_epoch(caller: Caller, app: App) -> HeadView:
     caller.require_service(OPERATOR)
     head = await _recovery(app).declare_epoch(caller.principal)
     return HeadView(epoch=head.epoch, position=head.position)
+
+
+class GoOnBody(Body):
+    source: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+class ContinuedView(Body):
+    """Where a consumer goes on: after `last`, in `epoch`; it had applied up to `was`."""
+
+    consumer: str
+    epoch: int
+    was: int
+    last: int
+
+
+@router.post("/operation/history/following", responses=problems(SourceNotInLaterEpoch))
+async def go_on(body: GoOnBody, caller: Caller, app: App) -> list[ContinuedView]:
+    """After `source` has declared a new epoch: make views anew, and let reactions go on from where the epoch begins.
+
+    What reactions did on records that were given up stands.
+    """
+    caller.require_service(OPERATOR)
+    return [
+        ContinuedView(consumer=one.consumer, epoch=one.epoch, was=one.was, last=one.last) for one in await app.operations.go_on(body.source)
+    ]
 
 
 def _recovery(app: Application) -> Recovery:

@@ -12,6 +12,7 @@ from foundation.store.port import (
     Appended,
     AppendRequest,
     Conflict,
+    Epoch,
     Head,
     KeyReused,
     Outcome,
@@ -77,6 +78,10 @@ class MemoryStore:
     async def leaf_at(self, position: int) -> bytes | None:
         """See Reader.leaf_at."""
         return self._events[position].leaf if 0 <= position < len(self._events) else None
+
+    async def epochs(self) -> Sequence[Epoch]:
+        """See Reader.epochs."""
+        return ()
 
     async def read(self, after: int, *, limit: int = 1_000, upto: int | None = None) -> Sequence[Recorded]:
         """See Reader.read."""

@@ -99,6 +99,14 @@ class Head:
     leaf: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A declared epoch and the position of its first record; what stands before that survived from the epochs before."""
+
+    epoch: int
+    begins: int
+
+
 NO_LEAF = bytes(32)
 """Stands for the leaf before the first."""
 
@@ -132,6 +140,10 @@ class Reader(Protocol):
 
     async def leaf_at(self, position: int) -> bytes | None:
         """The leaf hash at a position; None beyond the end."""
+        ...
+
+    async def epochs(self) -> Sequence[Epoch]:
+        """The epochs that were declared, in order; none in a history that has never lost anything."""
         ...
 
     async def read(self, after: int, *, limit: int = 1_000, upto: int | None = None) -> Sequence[Recorded]:

@@ -17,6 +17,7 @@ from foundation.store.heads import read_head
 from foundation.store.port import (
     Appended,
     AppendRequest,
+    Epoch,
     Head,
     Outcome,
     Recorded,
@@ -247,6 +248,11 @@ class PostgresStore:
         with reporting():
             leaf: bytes | None = await self._pool.fetchval("select leaf from events where position = $1", position)
         return leaf
+
+    async def epochs(self) -> Sequence[Epoch]:
+        """See Reader.epochs."""
+        with reporting():
+            return [Epoch(*row) for row in await self._pool.fetch("select epoch, position from epochs order by epoch")]
 
     async def read(self, after: int, *, limit: int = READ_AT_ONCE, upto: int | None = None) -> Sequence[Recorded]:
         """See Reader.read."""
