@@ -24,6 +24,15 @@ from .served import (
 OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines without a token; nothing in them is secret."""
 
+LOG = frozenset({"/log/checkpoint", "/log/checkpoints", "/log/keys", "/log/policy"})
+PUBLIC = LOG | {"/log/checkpoints/{size}", "/log/tile/{tile}"}
+"""What an auditor of whichever kind reads: sizes and hashes, nothing of what is recorded."""
+
+WITNESS = "/witness/add-checkpoint"
+"""For whoever has a signed checkpoint of a log that is witnessed here."""
+
+UNKNOWN_LOG = b"old 0\n\nelsewhere.example/1/x\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n\xe2\x80\x94 x AAAAAAAA\n"
+
 KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}"})
 """The public hierarchy: for anybody who is known here, of whichever union."""
 
