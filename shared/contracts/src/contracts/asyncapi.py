@@ -166,11 +166,23 @@ def _schemas(events: Catalogue) -> dict[str, Json]:
     """The schema of each event's data under its stored type, and of the value types that they name."""
     kinds = list(events)
     models, rest = models_json_schema([(event, "serialization") for event in kinds], ref_template=SCHEMAS + "{model}")
-    shared: dict[str, Json] = rest.get("$defs", {})
+    shared: dict[str, Json] = _asyncapi(rest.get("$defs", {}))
     names = {event: models[event, "serialization"]["$ref"].removeprefix(SCHEMAS) for event in kinds}
     found = {event.TYPE: _data(event, shared[names[event]]) for event in kinds}
     used = {name: shared[name] for name in sorted(shared) if name not in {*names.values(), "Ciphertext", "Erased"}}
     return {**found, **{stored: {"type": "object"} for stored in events.superseded}, **used}
+
+
+def _asyncapi(schema: Any) -> Any:
+    """A schema of pydantic's, which writes a discriminator as OpenAPI has it; AsyncAPI wants the property's name alone."""
+    if isinstance(schema, list):
+        return [_asyncapi(arm) for arm in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: value["propertyName"] if name == "discriminator" and isinstance(value, dict) and "propertyName" in value else _asyncapi(value)
+        for name, value in schema.items()
+    }
 
 
 def _data(event: type[Event], schema: Json) -> Json:
