@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from hmac import digest
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from foundation.clock import Clock, SystemClock
 from foundation.commands import Accepted, Actor, CommandRef, Handler
 from foundation.consumer import Consumer, Effect
 from foundation.cursor import Pool
-from foundation.decider import Decider
+from foundation.decider import Decider, JointDecider
 from foundation.erasure.eraser import Eraser
 from foundation.http.auth import KeySet, StaticKeys, TrustedIssuer, Verifier, keys_at, keys_in
 from foundation.http.caller import Application
@@ -35,6 +36,14 @@ from foundation.http.tokens import SERVICE_PREFIX, NodeIssuer, SigningKey
 from foundation.http.waiting import WAIT_SECONDS_MAX, Reached
 from foundation.ids import random_id
 from foundation.life import Life, patiently
+from foundation.log.cosigners import Cosigner
+from foundation.log.keys import LogKeys
+from foundation.log.memory import LastSigned
+from foundation.log.own import OwnLog
+from foundation.log.publisher import Publisher
+from foundation.log.reaches import Reaches
+from foundation.log.storage import LogStore
+from foundation.log.witness import Witness as LogWitness
 from foundation.migrations import FOUNDATION, migrate
 from foundation.operations import Operations
 from foundation.parked import Parked, Queue
@@ -93,6 +102,7 @@ async def running(settings: Settings, declared: "Declaration", parts: Parts, met
         await service.project()
         service.follow_others()
         service.relay_to_others()
+        service.publish_log()
         await service.prepare()
         service.keep_time()
         service.show()
@@ -107,8 +117,10 @@ class Running:
 
     pool: Pool
     search: Pool
+    log: OwnLog
     guard: RollbackGuard
     store: EventStore
+    publisher: Publisher
     vault: PostgresVault
     sealer: Sealer
     writer: GroupCommit
@@ -121,6 +133,8 @@ class Running:
         self.settings, self.declared, self.metrics, self.traces, self.life = settings, declared, metrics, traces, life
         self.name, self.clock = declared.name, parts.clock
         self.key = SigningKey.at(settings.signing_key_file)
+        self.log_keys = LogKeys(settings.log_folder, settings.node_org, authority=settings.log_authority)
+        self.log_keys.make(self.name)
         self.secret = secret_files.ensure(settings.request_key_file, lambda: secrets.token_bytes(32)).read_bytes()
         issuer = NodeIssuer(self.key, issuer=settings.node_issuer, audience=settings.audience, clock=self.clock)
         self.token = issuer.service_tokens(self.name)
@@ -151,12 +165,18 @@ class Running:
         self.search = await self.life.pool(vault, self.settings.vault_connections, self.name)
 
     async def open_history(self) -> None:
-        """The own history, held back while anybody has seen more of it than it holds."""
-        self.guard = RollbackGuard(self.pool, self._witnesses())
+        """The own history and its log, held back while anybody has seen more of it than it holds."""
+        logged, keys = LogStore(self.pool), self.log_keys
+        self.log = OwnLog(self.name, logged, keys, LogWitness(self.pool, keys, self.name, self.clock))
+        self.memory = LastSigned(self.settings.log_folder, self.name, keys)
+        self.cosigners = [Cosigner(name, url, keys, self.client, logged.consistency) for name, url in self._siblings().items()]
+        reaches = Reaches(self.pool, logged, keys, self.name, memory=self.memory, cosigners=self.cosigners)
+        self.guard = RollbackGuard(self.pool, {**self._witnesses(), **reaches.witnesses()})
         store = PostgresStore(self.pool, before_writing=self.guard.check)
         await patiently("history", store.start)
         self.life.closes("history", store.close)
         self.life.task("guard", self.guard.watch(store.distrust))
+        self.distrust = store.distrust
         self.store = TracedStore(store, self.traces) if self.traces.enabled else store
 
     async def take_commands(self) -> None:
@@ -219,10 +239,34 @@ class Running:
     def relay_to_others(self) -> None:
         """The own history to its topic."""
         topic, source = self.settings.topic(self.name), self.settings.source_name(self.name)
-        self.operations.recovery = Recovery(self.guard, self.store, self.broker, topic=topic, source=source, clock=self.clock)
+        self.operations.recovery = Recovery(
+            self.guard,
+            self.store,
+            self.broker,
+            topic=topic,
+            source=source,
+            origin=partial(self.log_keys.origin, self.name),
+            clock=self.clock,
+        )
         self.relay = Relay(self.store, self.broker, self.pool, topic=topic)
         self.relay.start()
         self.life.closes("relay", self.relay.close)
+
+    def publish_log(self) -> None:
+        """The own history as a transparency log, its checkpoints cosigned by the other services."""
+        self.publisher = Publisher(
+            self.name,
+            pool=self.pool,
+            store=self.log.store,
+            keys=self.log_keys,
+            memory=self.memory,
+            cosigners=self.cosigners,
+            guard=self.guard,
+            distrust=self.distrust,
+            clock=self.clock,
+            every_seconds=self.settings.log_seconds,
+        )
+        self.life.task("log", self.publisher.run())
 
     async def prepare(self) -> None:
         """What routes get; then what the service wants done before the first of them is asked."""
@@ -243,6 +287,7 @@ class Running:
             request_secret=self.secret,
             reached=self._reached(),
             traces=self.traces,
+            log=self.log,
             operations=self.operations,
         )
         prepare = self.declared.prepare
@@ -308,12 +353,21 @@ class Running:
         consumer.start()
 
     async def _issue(
-        self, decider: Decider[Any, Any], id: str, command: Any, *, command_id: UUID, causation: str | None, correlation: str
+        self,
+        decider: Decider[Any, Any] | JointDecider[Any],
+        id: str,
+        command: Any,
+        *,
+        command_id: UUID,
+        causation: str | None,
+        correlation: str,
     ) -> Accepted:
         """A command of a reaction or a timer. Its id says what it is, so no request stands behind its hash."""
         key = CommandRef(command_id, digest(self.secret, command_id.bytes, "sha256"))
         actor = Actor(SERVICE_PREFIX + self.name, None, correlation, causation)
-        with self.traces.span("reaction", trace=correlation, stream=decider.stream(id)):
+        with self.traces.span("reaction", trace=correlation):
+            if isinstance(decider, JointDecider):
+                return await self.handler.handle_joint(decider, command, by=actor, key=key)
             return await self.handler.handle(decider, id, command, by=actor, key=key)
 
     def _witnesses(self) -> dict[str, Witness]:
@@ -323,8 +377,11 @@ class Running:
             newest = await self.broker.last(self.settings.topic(self.name))
             return None if newest is None else Head(newest.epoch, newest.position, leaf_hash(newest.value))
 
-        others = {name: url for name, url in self.settings.sources.items() if name != self.name}
-        return {"topic": topic, **{name: follower(self.client, url, self.name, self.token) for name, url in others.items()}}
+        followers = {name: follower(self.client, url, self.name, self.token) for name, url in self._siblings().items()}
+        return {"topic": topic, **followers}
+
+    def _siblings(self) -> dict[str, str]:
+        return {name: url for name, url in self.settings.sources.items() if name != self.name}
 
     # ---------------------------------------------------------------------------------------------------- callers
 

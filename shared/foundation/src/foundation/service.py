@@ -24,6 +24,7 @@ from foundation.http.following import router as following
 from foundation.http.health import Check
 from foundation.http.health import router as health
 from foundation.http.history import history_router
+from foundation.http.log import log_router
 from foundation.http.operating import router as operating
 from foundation.http.routing import Router
 from foundation.http.stack import build
@@ -154,6 +155,7 @@ class Service:
             [
                 *routers,
                 history_router(self._history, services_and_auditors),
+                log_router(services_and_auditors),
                 following,
                 operating,
                 story_router([*self.declaration.deciders, ERASURE], readers or {}),
