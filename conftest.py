@@ -13,11 +13,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 from foundation.migrations import FOUNDATION, migrate
+from hypothesis import settings
 from node.embedded.broker import answers
 from node.embedded.ports import free_port
 from node.embedded.postgres import Postgres
 
 from tests.support import embedded_broker, fresh_database, started_postgres
+
+# How long an example takes says more of the machine's other work than of the code.
+settings.register_profile("tongxin", deadline=None)
+settings.load_profile("tongxin")
 
 
 class Container:

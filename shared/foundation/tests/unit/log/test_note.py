@@ -146,6 +146,7 @@ LINE = COSIGNED.splitlines()[-1]
         *(
             COSIGNED + "— a+b AAAAAAAA\n",
             COSIGNED + "— a AAAA\n",
+            COSIGNED + "— a AAAAAA==\n",
             COSIGNED + "— a AAAAAAA\n",
             COSIGNED + "— a AAAAAB==\n",
             COSIGNED + "— a  AAAAAAAA\n",

@@ -81,6 +81,7 @@ def test_nothing_else_verifies_inclusion(size: int, data: st.DataObject) -> None
         (index, size, LEAVES[index], proof, LEAVES[index]),
         (other, size, LEAVES[index], proof, root),
         (index, index, LEAVES[index], proof, root),
+        (index, size * 4, LEAVES[index], proof, root),
         (-1, size, LEAVES[index], proof, root),
     ]
     for case in wrong:
@@ -105,6 +106,7 @@ def test_nothing_else_verifies_consistency(size: int, data: st.DataObject) -> No
         (old, size, before, before, proof),
         (old, size, LEAVES[0][:31] + b"x", after, proof),
         (size + 1, size, before, after, proof),
+        (old, size * 4, before, after, proof),
         (-1, size, before, after, proof),
         (size, size, before, after, []),
         (size, size, after, after, proof),
@@ -148,6 +150,23 @@ def test_proofs_in_the_largest_trees(size: int) -> None:
         verify_inclusion(index, size, LEAVES[0], proofs.inclusion(index, size, read), root)
         verify_consistency(index + 1, size, proofs.root(index + 1, read), root, proofs.consistency(index + 1, size, read))
         assert all(tile.width <= 256 for tile in proofs.inclusion_tiles(index, size) | proofs.consistency_tiles(index, size))
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_hashes_of_another_length_are_not_even_hashed(length: int) -> None:
+    """A longer one could stand in for a shorter beside it."""
+    wrong = LEAVES[0] + LEAVES[1]
+    before, after, proof = naive.tree(LEAVES[:3]), naive.tree(LEAVES[:5]), naive.proof(3, LEAVES[:5])
+    for leaf, nodes in [(LEAVES[4], [wrong[:length]]), (wrong[:length], [naive.tree(LEAVES[:4])])]:
+        with pytest.raises(ProofInvalid, match="32 bytes"):
+            verify_inclusion(4, 5, leaf, nodes, after)
+    for old_root, new_root, nodes in [
+        (wrong[:length], after, proof),
+        (before, wrong[:length], proof),
+        (before, after, [*proof[1:], wrong[:length]]),
+    ]:
+        with pytest.raises(ProofInvalid, match="32 bytes"):
+            verify_consistency(3, 5, old_root, new_root, nodes)
 
 
 def test_what_cannot_be_proved() -> None:
