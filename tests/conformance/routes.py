@@ -19,6 +19,7 @@ from .served import (
     appoint,
     identity,
     person,
+    until,
 )
 
 OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -176,7 +177,12 @@ def routes(it: Served) -> list[Route]:
             Route("POST", "/operation/history/restore", NODE, service=service),
             Route("POST", "/operation/history/epoch", NODE, service=service),
             Route("POST", "/operation/history/following", NODE, {"source": "membership"}, service=service),
-            *(Route("GET", path, service=service) for path in sorted(OPEN)),
+            Route("POST", "/operation/history/following", NODE, {"source": "membership"}, service=service),
+            *(Route("GET", path, service=service) for path in sorted(OPEN | LOG)),
+            Route("GET", "/log/checkpoints/{size}", service=service, path={"size": _published(it, service)}),
+            Route("GET", "/log/tile/{tile}", service=service, path={"tile": "0/000.p/1"}),
+            Route("GET", "/log/tile/entries/{bundle}", AUDITOR, service=service, path={"bundle": "000.p/1"}),
+            Route("POST", WITNESS, service=service, content=("text/plain", UNKNOWN_LOG)),
         ]
 
     erasure = Route("POST", "/people/{person}/erasure", BOSS, {"basis": "purpose-ended", "note": "存档"}, path={"person": other})
@@ -185,10 +191,22 @@ def routes(it: Served) -> list[Route]:
     return [*both, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
 
 
+def _published(it: Served, service: str) -> str:
+    """The size of a published checkpoint."""
+    sizes: list[str] = []
+
+    def published() -> bool:
+        sizes[:] = it.ask("GET", "/log/checkpoints", by=None, service=service).text.split()
+        return bool(sizes)
+
+    until(published)
+    return sizes[-1]
+
+
 def _transfer(order: int, organisation: str) -> dict[str, Any]:
     document = {"kind": "resident", "number": identity(order)}
     return {"organisation": organisation, "document": document, "proof": {"kind": "劳动合同"}, **ON}
 
 
 ROSTER = f"姓名,证件类型,证件号码\n王伟,居民身份证,{identity(190)}\n李娜,居民身份证,{identity(191)[:-1]}?\n".encode()
-__all__ = ["FILTERED", "KNOWN_TO_ALL", "OPEN", "OTHER_COUNTY", "TOP", "Route", "routes"]
+__all__ = ["FILTERED", "KNOWN_TO_ALL", "OPEN", "OTHER_COUNTY", "PUBLIC", "TOP", "WITNESS", "Route", "routes"]
