@@ -38,7 +38,7 @@ check: $(VENV)/.dev check-locks  ## style, types, architecture, locks
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-asyncapi: $(VENV)/.dev  ## write docs/asyncapi.json from the contracts
+asyncapi: $(VENV)/.runtime  ## write docs/asyncapi.json from the contracts
 	@$(BIN)/python -m contracts.asyncapi > docs/asyncapi.json.new
 	@mv docs/asyncapi.json.new docs/asyncapi.json
 
