@@ -1,5 +1,242 @@
 """`tongxin log`: what an auditor does with a history's transparency log, on the node or with nothing but exported files."""
 
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import asyncpg
 import typer
+from foundation.log import export, proving, rows, trust
+from foundation.log.damage import Damage
+from foundation.log.envelopes import CLOCK_BACK_SECONDS
+from foundation.log.keys import LogKeys
+from foundation.log.note import KeyMalformed, VerifierKey
+from foundation.log.reader import CHECKPOINT, NOTE_BYTES_MAX, LogFiles, LogUnreadable, open_log
+from foundation.log.verify import Seen, Verified, verify
+from foundation.record import RecordMalformed, decode
+
+from node.access import Access
+from node.environment import environment
+from node.errors import NodeError, UsageError
+from node.folder import DataFolder
+from node.importing import Report
+from node.terminal import AsJson, DataDir, command, err, opened, out, progress
+from node.topology import SERVICES, ServiceSpec
 
 log = typer.Typer(no_args_is_help=True, help="Verify, export and prove histories.")
+
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="A verifier key, or a file of them, from elsewhere: a log's, and of witnesses who must have cosigned."),
+]
+Token = Annotated[
+    str | None, typer.Option("--token", envvar="TONGXIN_TOKEN", help="An auditor's token: a server gives entries to nobody else.")
+]
+Place = Annotated[
+    str, typer.Argument(metavar="DIR|URL|SERVICE", help="An exported directory, the address of a log, or a service of the node here.")
+]
+Against = Annotated[
+    list[str] | None, typer.Option(help="A checkpoint that you kept, or another copy of the log: all must be shown the same history.")
+]
+ClockBack = Annotated[float, typer.Option(min=0, help="By how many seconds the clock of the log may have been set back.")]
+
+
+class Found(NodeError):
+    """Something is wrong with the log: what, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A log, who is believed about it, and the service of the node here that it is of, if it is."""
+
+    files: LogFiles
+    trust: trust.Trust
+    token: str | None
+    service: ServiceSpec | None
+
+
+@contextmanager
+def opened_log(place: str, keys: list[str] | None, token: str | None, data_dir: Path | None) -> Iterator[Opened]:
+    """The log that is meant; of the node here, its own keys are believed. What goes wrong with it is one sentence."""
+    spec = None if Path(place).exists() else next((one for one in SERVICES if one.name == place), None)
+    believed = _keys(keys or ())
+    if spec is not None:
+        folder = opened(data_dir)
+        config, keys_of = folder.config(), LogKeys(folder.secrets / "log", folder.config().organisation)
+        token = token or Access(folder).node_token()
+        place = f"{config.ports.url(spec)}/log"
+        believed = believed or [keys_of.public(spec.name).log]
+    with _sentences():
+        files = open_log(place, token)
+        try:
+            yield Opened(files, trust.given(believed) if believed else trust.found(files), token, spec)
+        finally:
+            files.close()
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except Damage as damage:
+        raise Found(f"{damage.kind}: {damage}") from damage
+    except LogUnreadable as error:
+        raise NodeError(str(error)) from error
+    except OSError as error:
+        raise NodeError(f"{error.filename}: {error.strerror}") from error
+
+
+def _keys(given: Sequence[str]) -> list[VerifierKey]:
+    found: list[VerifierKey] = []
+    for one in given:
+        try:
+            found += trust.parse_keys(one, Path(one).read_bytes()) if Path(one).is_file() else [VerifierKey.parse(one)]
+        except KeyMalformed as error:
+            raise UsageError(f"--key {one}: {error}", "a verifier key is name+id+key, as `tongxin log keys` prints it") from error
+    return found
+
+
+@command(log, "verify")
+def verify_(
+    place: Place,
+    *,
+    key: Keys = None,
+    against: Against = None,
+    token: Token = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    clock_back: ClockBack = CLOCK_BACK_SECONDS,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a whole log: signatures, every tile and entry, all checkpoints, that the records agree; of a service here, its rows too.
+
+    Exit code 1 with one line that names the first thing wrong and where.
+    """
+    with opened_log(place, key, token, data_dir) as it:
+        try:
+            kept = [seen for one in against or [] for seen in _kept(one, it.trust)]
+            with progress("verifying") as report:
+                found = verify(it.files, it.trust, token=it.token, kept=kept, processes=jobs, clock_back_seconds=clock_back, report=report)
+            if it.service is not None:
+                with progress("comparing rows") as report:
+                    asyncio.run(_compare_rows(opened(data_dir), it.service, it.files, found.head.size, report))
+        except Damage as damage:
+            if as_json:
+                out.print_json(data={"whole": False} | {name: getattr(damage, name) for name in ("kind", "where", "what", "position")})
+                raise typer.Exit(1) from damage
+            raise
+    if as_json:
+        out.print_json(data={"whole": True} | _as_json(found))
+    else:
+        _say(found)
+
+
+async def _compare_rows(folder: DataFolder, service: ServiceSpec, files: LogFiles, size: int, report: Report) -> None:
+    settings = environment(folder, service)
+    connection = await asyncpg.connect(settings["TONGXIN_DATABASE_DSN"], passfile=settings["PGPASSFILE"])
+    try:
+        await rows.compare(connection, files, size, report)
+    finally:
+        await connection.close()
+
+
+def _kept(place: str, believed: trust.Trust) -> Iterator[Seen]:
+    """A checkpoint's file, or all checkpoints of another copy."""
+    if Path(place).is_file():
+        yield Seen(place, believed.open(place, Path(place).read_bytes()[: NOTE_BYTES_MAX + 1], quorum=False))
+        return
+    files = open_log(place)
+    for path in (CHECKPOINT, *files.checkpoints()):
+        yield Seen(f"{place}/{path}", trust.checkpoint_at(files, path, believed, quorum=False))
+
+
+def _say(found: Verified) -> None:
+    head = found.head
+    out.print(f"whole: {head.origin}, {head.size:,} events, {found.checkpoints:,} checkpoints; root {head.root.hex()}", markup=False)
+    if head.size:
+        out.print(f"its events say that they are of {found.first_time} to {found.last_time}")
+    for name, at in found.witnesses:
+        out.print(f"cosigned by {name} at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC", markup=False)
+    if not found.witnesses:
+        out.print("no witness that is known here has cosigned its newest checkpoint")
+    for where in found.given_up:
+        out.print(f"{where} speaks of events that were given up when a later epoch was declared", markup=False)
+    if found.trust.from_log:
+        err.print("the keys are those that lie beside the log: compare them with what the organisation publishes, or name them with --key")
+
+
+def _as_json(found: Verified) -> dict[str, object]:
+    return {
+        "origin": found.head.origin,
+        "size": found.head.size,
+        "root": found.head.root.hex(),
+        "checkpoints": found.checkpoints,
+        "first_time": found.first_time,
+        "last_time": found.last_time,
+        "witnesses": [{"name": name, "at": at} for name, at in found.witnesses],
+        "given_up": list(found.given_up),
+        "keys": [str(party.key) for party in found.trust.policy.logs],
+        "keys_from_log": found.trust.from_log,
+    }
+
+
+@command(log, "export")
+def export_(
+    place: Place,
+    target: Annotated[Path, typer.Argument(help="A directory; one that holds an earlier export is brought up to date.")],
+    *,
+    key: Keys = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Copy a log into a directory, to be verified, replayed and proved from without the node. One that was cut off goes on."""
+    with opened_log(place, key, token, data_dir) as it, progress("events") as report:
+        done = export.export(it.files, target, it.trust, report=report)
+    out.print(f"{target}: {done.size:,} events, {done.size - done.old:,} of them new, {done.files:,} files written", markup=False)
+
+
+@command(log, "prove")
+def prove(
+    place: Place,
+    position: Annotated[int, typer.Argument(min=0, help="The event's position.")],
+    *,
+    target: Annotated[Path, typer.Option("--out", help="The proof: a .tlog-proof file.")],
+    record: Annotated[Path | None, typer.Option(help="Where to put the record itself; it is in no proof.")] = None,
+    key: Keys = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the proof that an event stands in a log. Whoever has it, the record and the log's key needs nothing else."""
+    with opened_log(place, key, token, data_dir) as it:
+        proof = proving.prove(it.files, it.trust, position)
+        target.write_bytes(proof.encode())
+        if record is not None:
+            content = proving.record_at(it.files, it.trust, position)
+            proving.check(str(target), proof.encode(), content, it.trust)
+            record.write_bytes(content)
+    out.print(f"{target}: the proof of position {position}", markup=False)
+
+
+@command(log, "check")
+def check(
+    proof: Annotated[Path, typer.Argument(help="A .tlog-proof file.")],
+    *,
+    record: Annotated[Path, typer.Option(help="The record's bytes.")],
+    key: Annotated[list[str], typer.Option("--key", help="A verifier key, or a file of them, as a bundle's `keys`.")],
+) -> None:
+    """Check that a record stands in a log, with nothing but a proof and the log's key."""
+    with _sentences():
+        content = record.read_bytes()
+        position, head = proving.check(str(proof), proof.read_bytes(), content, trust.given(_keys(key)))
+    try:
+        said = decode(content)
+    except RecordMalformed:
+        out.print(f"position {position} of {head.origin} (of {head.size:,} events)", markup=False)
+    else:
+        what = f"{said.type}, {said.stream} version {said.version}, {said.time:%Y-%m-%d %H:%M:%S} UTC"
+        out.print(f"position {position} of {head.origin} (of {head.size:,} events): {what}", markup=False)

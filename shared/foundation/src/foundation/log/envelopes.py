@@ -30,6 +30,7 @@ class _Object(msgspec.Struct):
     """Any JSON object; what is in it is passed over, but it must be JSON."""
 
 
+_CLOSING_BRACE = ord("}")
 _check_object = msgspec.json.Decoder(_Object).decode
 
 _Fields = tuple[bytes, ...]
@@ -47,21 +48,20 @@ class Envelopes:
         """The earliest time, and its position."""
         self.highest = b""
         """The latest time."""
-        self._second, self._second_ms = b"", 0
 
     def follow(self, where: str, first: int, records: Sequence[bytes]) -> None:
         """Take in the next records, from position `first` on; `where` is their file. Raises Damage."""
-        streams, match, highest = self.streams, _ENVELOPE.match, self.highest
+        streams, match, highest, last_second, second_ms = self.streams, _ENVELOPE.match, self.highest, b"", 0
         for position, record in enumerate(records, first):
             found = match(record)
-            fields = found.groups() if found is not None and _is_object(record, found.end() - 1) else _read(where, position, record)
+            fields = found.groups() if found is not None and _ends_well(record, found.end()) else _read(where, position, record)
             event, source, _, stream, time, version_text = fields
             if source != self.source:
                 self._meet(where, position, source)
-            if time[:19] != self._second:
-                self._second, self._second_ms = time[:19], _second_ms(where, position, time)
+            if time[:19] != last_second:
+                last_second, second_ms = time[:19], _second_ms(where, position, time)
             # Both were made from one moment; binary fractions may lose the last millisecond on the way into an id.
-            if not 0 <= self._second_ms + int(time[20:23]) - _made_ms(event) <= 1:
+            if not 0 <= second_ms + int(time[20:23]) - int(event[:8] + event[9:13], 16) <= 1:
                 raise Damage(Kind.record_retimed, where, f"position {position}: {_disagreement(event, time)}", position)
             if time < highest:
                 check_clock(where, position, highest, time, self._clock_back)
@@ -110,13 +110,13 @@ def retimed(record: bytes) -> str | None:
     return _disagreement(found[1], found[5])
 
 
-def _is_object(record: bytes, start: int) -> bool:
-    """Whether all that follows is one JSON object and the envelope's end."""
+def _ends_well(record: bytes, after: int) -> bool:
+    """Whether nothing but the rest of one JSON object and the envelope's end follows the data's opening brace."""
     try:
-        _check_object(record[start:-1])
+        _check_object(record[after - 1 : -1])
     except msgspec.MsgspecError:
         return False
-    return record.endswith(b"}}")
+    return record[-1] == _CLOSING_BRACE
 
 
 def _made_ms(id: bytes) -> int:
