@@ -1,6 +1,7 @@
 """Events of assistance 帮扶, by the slice that publishes them. `contracts.assistance.<Event>` is their name elsewhere."""
 
 from contracts.assistance.applications import (
+    AccountGiven,
     AidAcknowledged,
     AidAppealed,
     AidCounted,
@@ -78,6 +79,7 @@ from contracts.assistance.obligations import (
 from contracts.assistance.programmes import ProgrammeEnded, ProgrammePublished
 
 __all__ = [
+    "AccountGiven",
     "AdjustmentReceived",
     "AidAcknowledged",
     "AidAppealed",

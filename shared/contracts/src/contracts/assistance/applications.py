@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contracts.assistance.funds import EntitlementId, LineId
 from contracts.assistance.hardship import BankAccount, HouseholdId
 from contracts.assistance.programmes import DecidedBy, ProgrammeCode, Word
-from contracts.kernel import Event, OrgCode, Personal, PersonId, Sealed
+from contracts.kernel import Event, OrgCode, Personal, PersonId, Sealed, Under
 from contracts.membership import Digest, Level, Principal, RecordId
 
 ApplicationId = RecordId
@@ -41,9 +41,12 @@ class ApplicationDrafted(Event, type="assistance.ApplicationDrafted", version=1,
     programme: ProgrammeCode
     person: PersonId
     household: HouseholdId | None = None
+    people: tuple[PersonId, ...] = ()
+    """Everybody of the household on that day, with the minors' guardians: whose relatives keep out of it."""
+
     payee: PersonId
     statement: Personal[str] | None = None
-    account: Personal[BankAccount] | None = None
+    account: Annotated[Personal[BankAccount] | None, Under("payee", purpose="assistance")] = None
     case: RecordId | None = None
     drafted_by: Principal | None = None
     """None: a service drafted it, from another service's event."""
@@ -58,6 +61,15 @@ class DocumentAttached(Event, type="assistance.DocumentAttached", version=1):
     kind: Word
     digest: Digest
     attached_by: Principal
+
+
+class AccountGiven(Event, type="assistance.AccountGiven", version=1, subject="payee", purpose="assistance"):
+    """Where the money is to go, in the place of what was known; payments take the newest."""
+
+    application: ApplicationId
+    payee: PersonId
+    account: Personal[BankAccount]
+    given_by: Principal
 
 
 class ApplicationVerified(Event, type="assistance.ApplicationVerified", version=1, subject="person", purpose="assistance"):

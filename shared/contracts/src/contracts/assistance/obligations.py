@@ -4,7 +4,7 @@ from datetime import date
 
 from contracts.assistance.programmes import ProgrammeCode
 from contracts.kernel import Event, OrgCode, PersonId, Sealed
-from contracts.membership import Digest, Principal, RecordId
+from contracts.membership import Digest, Level, Principal, RecordId
 
 
 class ObligationOpened(Event, type="assistance.ObligationOpened", version=1):
@@ -18,6 +18,7 @@ class ObligationOpened(Event, type="assistance.ObligationOpened", version=1):
     organisation: OrgCode
     person: PersonId
     authoriser: Principal
+    level: Level
     programme: ProgrammeCode
     fen: int
     due_on: date

@@ -1,0 +1,79 @@
+"""What happens to a decision afterwards: an appeal settled by the level above, a grant taken back before it is paid. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from contracts.assistance.applications import AppealDismissed, AppealUpheld, GrantRevoked
+from contracts.kernel import Event
+from foundation.decider import JointDecider, Part
+
+from assistance.applications import commands, errors
+from assistance.applications.application import Appealed, Granted, stage
+from assistance.applications.following import APPLICATION, known, not_to_come
+from assistance.applications.making import concerned
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Uncount
+from assistance.desk import Desk, once
+from assistance.funds.budget_line import BUDGET_LINE
+from assistance.funds.commands import Void
+from assistance.interests.interests import INTERESTS, no_conflict
+from assistance.programmes.definition import LEVELS
+
+
+def _appeal_parts(command: commands.SettleAppeal) -> Sequence[Part]:
+    return (Part(APPLICATION, command.application), Part(INTERESTS, command.by))
+
+
+def _settle_appeal(command: commands.SettleAppeal, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
+    application = known(states[0], command.application)
+    if not isinstance(application, Appealed):
+        raise errors.ApplicationElsewhere(command.application, stage(application))
+    case = application.case
+    no_conflict(command.by, states[1], concerned(application))
+    if command.by in case.makers or command.by in case.decided_by:
+        raise errors.DutiesNotSeparated(command.application)
+    if LEVELS.index(command.level) >= LEVELS.index(application.level):
+        raise errors.AppealBelow(application.level)
+    kind = AppealUpheld if command.upheld else AppealDismissed
+    settled = kind(application=command.application, person=case.person, reason=command.reason, settled_by=command.by, level=command.level)
+    return [settled], []
+
+
+SETTLE_APPEAL: JointDecider[commands.SettleAppeal] = JointDecider(parts=_appeal_parts, decide=_settle_appeal)
+
+
+def _revoke_parts(command: commands.Revoke) -> Sequence[Part]:
+    return once(
+        [
+            *(Part(APPLICATION, command.application), Part(BUDGET_LINE, command.line)),
+            *(Part(BENEFICIARY, command.counted), Part(INTERESTS, command.by)),
+        ]
+    )
+
+
+def _revoke(command: commands.Revoke, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
+    not_to_come(command.on, now)
+    desk = Desk(_revoke_parts(command), states, now)
+    application = known(desk.state(APPLICATION, command.application), command.application)
+    if not isinstance(application, Granted) or application.grant.line != command.line:
+        raise errors.ApplicationElsewhere(command.application, stage(application))
+    case, grant = application.case, application.grant
+    no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application))
+    if command.by in case.makers:
+        raise errors.DutiesNotSeparated(command.application)
+    revoked = GrantRevoked(
+        application=command.application,
+        entitlement=grant.entitlement,
+        person=case.person,
+        reason=command.reason,
+        revoked_by=command.by,
+        revoked_on=command.on,
+    )
+    desk.add(APPLICATION, command.application, revoked)
+    desk.ask(BENEFICIARY, command.counted, Uncount(command.counted, grant.entitlement))
+    desk.ask(BUDGET_LINE, command.line, Void(command.line, grant.reservation, (grant.entitlement,)))
+    return desk.decided()
+
+
+REVOKE: JointDecider[commands.Revoke] = JointDecider(parts=_revoke_parts, decide=_revoke)
+"""The entitlement's money goes back into its line, and the grant counts no more."""

@@ -1,0 +1,287 @@
+"""Decisions: many applications settled at once, by a person or a meeting, with the money reserved in the same append. Pure.
+
+What is decided is what was seen: each case names the versions of the application, the rules and the file that the approver had
+before them, and is refused as stale where one has moved. Rules are applied to pinned facts at the visit and to the day's facts here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, assert_never
+
+from contracts.assistance.applications import (
+    AidCounted,
+    AidGranted,
+    AidRefused,
+    DecisionTaken,
+)
+from contracts.assistance.programmes import CountedPer, InKind, Period, ProgrammeDefinition
+from contracts.kernel import Event
+from contracts.values import day_in_china
+from foundation.decider import Decider, JointDecider, Part
+from foundation.ids import command_id
+
+from assistance.applications import commands, errors
+from assistance.applications.application import Case, Submitted, Verification, stage
+from assistance.applications.following import APPLICATION, known
+from assistance.applications.making import concerned
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, may_receive
+from assistance.desk import Desk, once
+from assistance.funds.budget_line import BUDGET_LINE
+from assistance.funds.commands import ITEMS_MAX, Reserve
+from assistance.hardship.file import FILE, HardshipFile, Live
+from assistance.interests.interests import INTERESTS, no_conflict
+from assistance.programmes.assessment import Live as Today
+from assistance.programmes.assessment import live_failures, payable, step_for, suffices
+from assistance.programmes.programme import PROGRAMME, Published, rules_on
+
+QUORUM = 3
+"""People at the table for every case that a meeting decides; fewer decide alone, with their names."""
+
+CASES_MAX = ITEMS_MAX
+"""Applications in one decision."""
+
+
+def _evolve_decision(taken: DecisionTaken | None, event: Event) -> DecisionTaken | None:
+    return event if isinstance(event, DecisionTaken) else taken
+
+
+def _no_single_rule(command: Any, state: Any, now: datetime) -> list[Event]:
+    raise AssertionError("a decision is taken with its cases")
+
+
+DECISION: Decider[DecisionTaken | None, Any] = Decider(category="decision", initial=None, decide=_no_single_rule, evolve=_evolve_decision)
+
+
+def digest_of(documents: Iterable[tuple[str, str]]) -> str:
+    """One digest of all papers that an application has, by which an approval names them."""
+    return sha256("\n".join(f"{kind} {digest}" for kind, digest in sorted(documents)).encode()).hexdigest()
+
+
+def counted_with(definition: ProgrammeDefinition, person: str, household: str | None) -> str:
+    """Whose grants a grant counts with: the household's where the programme says so and there is one."""
+    return household if definition.counted_per is CountedPer.household and household is not None else person
+
+
+def period_of(definition: ProgrammeDefinition, application: str, day: date) -> str:
+    """What a grant of this day is for. A season over New Year belongs to the year it began in."""
+    match definition.period:
+        case Period.incident:
+            return application
+        case Period.lifetime:
+            return "lifetime"
+        case Period.year:
+            season = definition.season
+            begun_last_year = (
+                season is not None
+                and (season.first.month, season.first.day) > (season.last.month, season.last.day)
+                and (day.month, day.day) <= (season.last.month, season.last.day)
+            )
+            return str(day.year - begun_last_year)
+        case _:
+            assert_never(definition.period)
+
+
+# ------------------------------------------------------------------------------------------------------------- the rule
+
+
+def _parts(command: commands.Decide) -> Sequence[Part]:
+    _check_form(command)
+    table = command.meeting.attendees if command.meeting is not None else ()
+    parts = [Part(DECISION, command.decision), Part(PROGRAMME, command.programme)]
+    if command.line is not None:
+        parts.append(Part(BUDGET_LINE, command.line))
+    parts += [Part(INTERESTS, principal) for principal in (command.by, *table)]
+    for one in command.settled:
+        parts += (Part(APPLICATION, one.application), Part(BENEFICIARY, one.person))
+        if one.household is not None:
+            parts += (Part(FILE, one.household), Part(BENEFICIARY, one.household))
+    return once(parts)
+
+
+def _check_form(command: commands.Decide) -> None:
+    ids = [one.application for one in command.settled]
+    if not 1 <= len(ids) <= CASES_MAX or len(set(ids)) < len(ids):
+        raise errors.DecisionMalformed(f"a decision names 1 to {CASES_MAX} applications, each once")
+    if command.line is None and any(isinstance(one.outcome, commands.Grant) for one in command.settled):
+        raise errors.DecisionMalformed("a grant names the budget line that pays it")
+    meeting = command.meeting
+    if meeting is not None and (len(set(meeting.attendees)) < len(meeting.attendees) or command.by not in meeting.attendees):
+        raise errors.MeetingMalformed("everybody at the table is named once, whoever enters the minutes among them")
+
+
+def _decide(command: commands.Decide, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
+    desk, today = Desk(_parts(command), states, now), day_in_china(now)
+    if desk.state(DECISION, command.decision) is not None:
+        raise errors.DecisionExists(command.decision)
+    if command.meeting is not None and command.meeting.held_on > today:
+        raise errors.DayToCome(command.meeting.held_on)
+    sitting = _Sitting(command, desk, rules_on(desk.state(PROGRAMME, command.programme), command.programme, today), today)
+    granted = [grant for one in command.settled if (grant := sitting.settle(one)) is not None]
+    if granted and command.line is not None:
+        items = tuple((one.entitlement, one.fen) for one in granted)
+        desk.ask(BUDGET_LINE, command.line, Reserve(command.line, command.decision, sitting.rules.definition.purpose, items))
+    taken = DecisionTaken(
+        decision=command.decision,
+        organisation=command.organisation,
+        level=command.level,
+        by=command.how,
+        decided_by=command.by,
+        meeting=command.meeting,
+        granted=len(granted),
+        refused=len(command.settled) - len(granted),
+        total_fen=sum(one.fen for one in granted),
+        decided_on=today,
+    )
+    desk.add(DECISION, command.decision, taken)
+    return desk.decided()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sitting:
+    """One decision under way, case by case."""
+
+    command: commands.Decide
+    desk: Desk
+    rules: Published
+    today: date
+
+    def settle(self, one: commands.Settle) -> AidGranted | None:
+        """Settle one case; what was granted. Raises what the rules say."""
+        application = known(self.desk.state(APPLICATION, one.application), one.application)
+        if not isinstance(application, Submitted):
+            raise errors.ApplicationElsewhere(one.application, stage(application))
+        file: HardshipFile | None = None if one.household is None else self.desk.state(FILE, one.household)
+        if application.case.organisation not in self.command.area:
+            raise errors.OutsideArea(one.application)
+        if moved := list(self._moved(one, application, file)):
+            raise errors.ApprovalStale(one.application, moved)
+        self._check_table(one.application, application.case, concerned(application, file))
+        match one.outcome:
+            case commands.Grant(asked):
+                granted = self._granted(one, application, asked)
+                self.desk.add(APPLICATION, one.application, granted)
+                return granted
+            case commands.Refuse(reason):
+                self.desk.add(APPLICATION, one.application, self._refused(one, application, reason))
+                return None
+            case _:
+                assert_never(one.outcome)
+
+    def _moved(self, one: commands.Settle, application: Submitted, file: HardshipFile | None) -> Iterable[str]:
+        """What is not as it was seen, or not as it was verified."""
+        case, found, seen = application.case, application.found, one.seen
+        named = (one.person, one.household, self.command.programme)
+        if (case.person, case.household, case.programme) != named or seen.application_version != case.version:
+            yield "application"
+        if not seen.programme_version == found.programme_version == self.rules.number:
+            yield "programme"
+        if not seen.file_version == found.file_version == (file.facts_version if isinstance(file, Live) else None):
+            yield "file"
+        if seen.documents != digest_of(case.documents):
+            yield "documents"
+
+    def _check_table(self, application: str, case: Case, people: Iterable[str]) -> None:
+        """Whether those at the table may decide on this case. Raises ConflictOfInterest, DutiesNotSeparated, MeetingMalformed."""
+        by, meeting = self.command.by, self.command.meeting
+        judges: tuple[str, ...] = (by,)
+        if meeting is not None:
+            aside = {recusal.principal for recusal in meeting.recusals if recusal.application == application}
+            judges = tuple(one for one in meeting.attendees if one not in aside)
+            if len(judges) < QUORUM:
+                raise errors.MeetingMalformed(f"{QUORUM} people at least decide on each case, not counting those who step aside")
+        whose = set(people)
+        for judge in judges:
+            no_conflict(judge, self.desk.state(INTERESTS, judge), whose)
+        # Whoever enters the decision is a checker too, even where they step aside from the case itself.
+        if not case.makers.isdisjoint({*judges, by}) or not case.decided_by.isdisjoint({*judges, by}):
+            raise errors.DutiesNotSeparated(application)
+
+    def _check_level(self, application: str, case: Case, fen: int) -> None:
+        step = step_for(self.rules.definition, fen, floor=case.floor)
+        if not suffices(step, self.command.level, self.command.how):
+            raise errors.HigherLevelNeeded(application, fen, step.level, step.by)
+
+    def _granted(self, one: commands.Settle, application: Submitted, asked: int | None) -> AidGranted:
+        case, found, definition = application.case, application.found, self.rules.definition
+        counted = counted_with(definition, case.person, case.household)
+        may_receive(self.desk.state(BENEFICIARY, case.person))
+        year_fen, year_times = self.desk.state(BENEFICIARY, counted).year(case.programme, self.today.year)
+        failures = live_failures(definition, Today(one.standing, self.today, year_fen, year_times))
+        if found.failed or failures:
+            raise errors.NotEligible(one.application, [*found.failed, *(failure.condition for failure in failures)])
+        if missing := lacking(definition, case, found):
+            raise errors.EligibleNotCompliant(one.application, missing)
+        entitled = payable(definition, found.entitled_fen, year_fen)
+        fen = entitled if asked is None else asked
+        if not 0 < fen <= entitled or (fen != entitled and not definition.discretionary):
+            raise errors.AmountNotEntitled(one.application, entitled, fen)
+        self._check_level(one.application, case, fen)
+        granted = AidGranted(
+            application=one.application,
+            entitlement=entitlement_of(one.application, case.grants),
+            organisation=case.organisation,
+            person=case.person,
+            household=case.household,
+            payee=case.payee,
+            line=self.command.line or "",
+            reservation=self.command.decision,
+            fen=fen,
+            programme=case.programme,
+            programme_version=self.rules.number,
+            period=period_of(definition, one.application, self.today),
+            decision=self.command.decision,
+            decided_by=self.command.by,
+            level=self.command.level,
+            in_kind=isinstance(definition.entitlement, InKind),
+            granted_on=self.today,
+        )
+        self.desk.ask(BENEFICIARY, counted, Count(counting(granted, counted)))
+        return granted
+
+    def _refused(self, one: commands.Settle, application: Submitted, reason: str) -> AidRefused:
+        self._check_level(one.application, application.case, 0)
+        return AidRefused(
+            application=one.application,
+            person=application.case.person,
+            reason=reason,
+            failed=application.found.failed,
+            decision=self.command.decision,
+            decided_by=self.command.by,
+            level=self.command.level,
+            appeal_until=self.command.appeal_until,
+            refused_on=self.today,
+        )
+
+
+def lacking(definition: ProgrammeDefinition, case: Case, found: Verification) -> list[str]:
+    """The papers and steps that are missing before money may go."""
+    has = {kind for kind, _ in case.documents}
+    missing = [f"document:{kind}" for kind in found.documents_needed if kind not in has]
+    if definition.notice is not None and (not found.cleared or found.upheld):
+        missing.append("notice")
+    if not isinstance(definition.entitlement, InKind) and not case.has_account:
+        missing.append("account")
+    return missing
+
+
+def entitlement_of(application: str, grants: int) -> str:
+    """The id of what is paid at most once: it follows from the application, and from how often a grant of it was taken back."""
+    return command_id("entitlement", application, str(grants)).hex
+
+
+def counting(granted: AidGranted, counted: str) -> AidCounted:
+    """The grant as its beneficiary's stream keeps it."""
+    return AidCounted(
+        beneficiary=counted,
+        application=granted.application,
+        entitlement=granted.entitlement,
+        programme=granted.programme,
+        period=granted.period,
+        fen=granted.fen,
+        year=granted.granted_on.year,
+    )
+
+
+DECIDE: JointDecider[commands.Decide] = JointDecider(parts=_parts, decide=_decide)

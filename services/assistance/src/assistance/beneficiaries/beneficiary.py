@@ -1,0 +1,117 @@
+"""What counts together for a person or a household: grants by programme and period, and stops. Pure.
+
+One stream per beneficiary, read and written by every grant, so that once-only rules and yearly caps hold under any concurrency.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import assert_never
+
+from contracts.assistance.applications import AidCounted, AidResumed, AidStopped, AidUncounted, StopReason
+from contracts.kernel import Event
+from foundation.decider import Decider, Refusal
+
+
+class AlreadyGranted(Refusal):
+    """The beneficiary has this programme's aid for that period already."""
+
+    def __init__(self, application: str, period: str) -> None:
+        super().__init__("aid of this programme was granted for this period already", application=application, period=period)
+
+
+class AidIsStopped(Refusal):
+    """Nothing is granted or paid to this person now: a death is recorded, or an erasure."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__("nothing is granted or paid to this person now", reason=str(reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A grant counts from now on."""
+
+    granted: AidCounted
+
+
+@dataclass(frozen=True, slots=True)
+class Uncount:
+    """A grant was taken back."""
+
+    beneficiary: str
+    entitlement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Grant and pay nothing more."""
+
+    beneficiary: str
+    reason: StopReason
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The stop was in error."""
+
+    beneficiary: str
+    since: date
+
+
+Command = Count | Uncount | Stop | Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Beneficiary:
+    """The grants that stand, by entitlement, and the stop, if there is one."""
+
+    grants: tuple[AidCounted, ...] = ()
+    stopped: StopReason | None = None
+
+    def year(self, programme: str, year: int) -> tuple[int, int]:
+        """What a programme granted in a calendar year: fen, and how many times."""
+        amounts = [one.fen for one in self.grants if one.programme == programme and one.year == year]
+        return sum(amounts), len(amounts)
+
+
+def evolve(beneficiary: Beneficiary, event: Event) -> Beneficiary:
+    match event:
+        case AidCounted():
+            return replace(beneficiary, grants=(*beneficiary.grants, event))
+        case AidUncounted():
+            return replace(beneficiary, grants=tuple(one for one in beneficiary.grants if one.entitlement != event.entitlement))
+        case AidStopped():
+            return replace(beneficiary, stopped=event.reason)
+        case AidResumed():
+            return replace(beneficiary, stopped=None)
+        case _:
+            return beneficiary
+
+
+def decide(command: Command, beneficiary: Beneficiary, now: datetime) -> list[Event]:
+    match command:
+        case Count(granted):
+            may_receive(beneficiary)
+            for one in beneficiary.grants:
+                if (one.programme, one.period) == (granted.programme, granted.period):
+                    raise AlreadyGranted(one.application, one.period)
+            return [granted]
+        case Uncount(id, entitlement):
+            counted = any(one.entitlement == entitlement for one in beneficiary.grants)
+            return [AidUncounted(beneficiary=id, entitlement=entitlement)] if counted else []
+        case Stop(id, reason, since):
+            return [] if beneficiary.stopped is not None else [AidStopped(beneficiary=id, reason=reason, since=since)]
+        case Resume(id, since):
+            return [] if beneficiary.stopped is None else [AidResumed(beneficiary=id, since=since)]
+        case _:
+            assert_never(command)
+
+
+BENEFICIARY: Decider[Beneficiary, Command] = Decider(category="beneficiary", initial=Beneficiary(), decide=decide, evolve=evolve)
+
+
+def may_receive(*beneficiaries: Beneficiary) -> None:
+    """Raises AidIsStopped where one of them is to get nothing. Payments ask this before every instruction."""
+    for one in beneficiaries:
+        if one.stopped is not None:
+            raise AidIsStopped(one.stopped)

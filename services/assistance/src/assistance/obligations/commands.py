@@ -1,0 +1,71 @@
+"""What can be asked of emergency payments and what they owe. `by` is who asks, for a union at `level`; amounts are fen."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from contracts.assistance.programmes import ProgrammeCode
+from contracts.membership import Digest, Level, Principal
+
+from assistance.workdays import WorkingDays
+
+
+@dataclass(frozen=True, slots=True)
+class PayFirst:
+    """Pay at once, on one's own authority. `counted`: whose grants it counts with; `standing`: the person's membership today."""
+
+    obligation: str
+    application: str
+    person: str
+    household: str | None
+    counted: str
+    programme: ProgrammeCode
+    line: str
+    fen: int
+    level: Level
+    standing: str | None
+    calendar: WorkingDays
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Meet:
+    """The papers are there, and checked."""
+
+    obligation: str
+    authoriser: Principal
+    application: str
+    programme: ProgrammeCode
+    on: date
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """The money is back."""
+
+    obligation: str
+    authoriser: Principal
+    fen: int
+    receipt: Digest
+    on: date
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOff:
+    """Papers and money are given up, by a decision of the level above."""
+
+    obligation: str
+    authoriser: Principal
+    reason: str
+    paper: Digest
+    level: Level
+    on: date
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class MarkOverdue:
+    """The day has passed."""
+
+    obligation: str

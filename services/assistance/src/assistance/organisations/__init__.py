@@ -1,0 +1,1 @@
+"""The unions as assistance sees them: on which level each one stands."""

@@ -1,0 +1,18 @@
+"""What assistance is told from outside, beside foundation's settings."""
+
+from pathlib import Path
+
+from foundation.settings import Settings as Foundation
+
+from assistance.workdays import WorkingDays
+
+
+class Settings(Foundation):
+    """Environment variables `TONGXIN_*`."""
+
+    working_days_file: Path | None = None
+    """The operator's table of working days and holidays; None: the published calendar alone."""
+
+    def working_days(self) -> WorkingDays:
+        """The calendar in force. Raises WorkingDaysUnreadable, OSError."""
+        return WorkingDays() if self.working_days_file is None else WorkingDays.parse(self.working_days_file.read_text("utf-8"))
