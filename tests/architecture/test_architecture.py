@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from node.parts import KeeperPart
 from node.topology import BASE_PORT, POSTGRES_SETTINGS, SERVICES, VAULT_SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,7 @@ def test_compose_runs_what_the_topology_says() -> None:
         assert run["environment"]["TONGXIN_PORT"] == BASE_PORT + service.port
         assert json.loads(run["environment"]["TONGXIN_SOURCES"])[service.name].endswith(f":{BASE_PORT + service.port}")
         assert [port.rsplit(":", 1)[1] for port in run["ports"]] == [str(BASE_PORT + service.port)]
+    assert compose[KeeperPart.NAME]["command"] == "python -m node.keeping"
     for server, settings in (("postgres", POSTGRES_SETTINGS), ("vault", VAULT_SETTINGS)):
         told = set(compose[server]["command"].split()) - {"-c"}
         assert told == {f"{name}={value}" for name, value in settings.items() if name != "listen_addresses"}
