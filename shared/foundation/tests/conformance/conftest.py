@@ -55,7 +55,7 @@ def independent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Independen
             f"Go's modules cannot be had, so the log's formats are not compared with other implementations: {fetched.stderr[-200:]}"
         )
     binary = tmp_path_factory.mktemp("independent") / "independent"
-    subprocess.run([go, "build", "-mod=readonly", "-o", binary, "."], cwd=PROGRAM, check=True)
+    subprocess.run([go, "build", "-mod=readonly", "-buildvcs=false", "-o", binary, "."], cwd=PROGRAM, check=True)
     program = Independent(binary)
     yield program
     program.stop()
