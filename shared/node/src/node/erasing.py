@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 from contracts.foundation import ErasureBasis
 from foundation.ids import command_id
+from foundation.log import proving
+from foundation.log.reader import LogUnreadable
 from foundation.vault.keeper import Keeper, PurgeIncomplete
 from foundation.vault.masterkey import MasterKey
 from membership.erasures.notices import sentence
@@ -17,11 +19,15 @@ from node.access import Access
 from node.databases import Secrets
 from node.errors import NodeError, NotReady
 from node.folder import DataFolder
+from node.log import opened_log
 from node.parts import servers
 from node.topology import SERVICES, VAULT
 
 CARRIED_OUT_SECONDS_MAX = 90
 """How long the services' answers are waited for; what is late is carried out all the same."""
+
+PROVED_SECONDS_MAX = 30
+"""How long a checkpoint that covers the records is waited for."""
 
 FORMAT = "tongxin-erasure/1"
 
@@ -49,6 +55,9 @@ def erase(access: Access, folder: DataFolder, person: str, basis: str, report: C
     told = _carried_out(access, person)
     report("search tables and what the disk still holds")
     purged = purge(folder)
+    for name, one in told.items():
+        report(f"proofs from the log of {name}")
+        one["log"] = prove(folder, name, one["records"])
     return certificate(access.organisation, person, told, purged)
 
 
@@ -68,10 +77,29 @@ def certificate(organisation: str, person: str, told: dict[str, dict[str, Any]],
         "state": state,
         "statement": {language: sentence(state, language) for language in ("zh", "en")},
         "services": {
-            name: {part: one[part] for part in ("carried_out", "done", "destroyed", "kept", "records")} for name, one in told.items()
+            name: {part: one[part] for part in ("carried_out", "done", "destroyed", "kept", "log", "records")} for name, one in told.items()
         },
         "search": purged,
     }
+
+
+def prove(folder: DataFolder, name: str, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Give each record its inclusion proof (C2SP tlog-proof, text) once the log's checkpoint covers it; returns the log's keys.
+
+    A proof that is not to be had in time is null: the same command again, or `tongxin log prove`, gives it later.
+    """
+    deadline = time.monotonic() + PROVED_SECONDS_MAX
+    with opened_log(name, None, None, folder.root) as log:
+        for record in records:
+            record["proof"] = None
+            while record["proof"] is None:
+                try:
+                    record["proof"] = proving.prove(log.files, log.trust, record["position"]).encode().decode()
+                except LogUnreadable:
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(0.2)
+        return {"keys": [str(party.key) for party in log.trust.policy.logs]}
 
 
 def purge(folder: DataFolder) -> dict[str, Any]:
