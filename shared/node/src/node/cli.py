@@ -13,7 +13,7 @@ from contracts.foundation import ErasureBasis
 from membership.rosters.sample import write_sample
 from rich.table import Table
 
-from node import auditing, backup, erasing, importing, lifecycle, status
+from node import auditing, backup, erasing, importing, lifecycle, log_keys, status
 from node.access import Access
 from node.errors import NotReady, UsageError
 from node.folder import DataFolder
@@ -41,6 +41,7 @@ app.add_typer(imports, name="import")
 app.add_typer(samples, name="sample")
 app.add_typer(log, name="log")
 auditing.register(app)
+log_keys.register(log)
 
 SHOWN_REFUSALS = 20
 

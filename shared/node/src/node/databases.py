@@ -57,6 +57,11 @@ class Secrets:
         """The file of the key for request hashes and cursors."""
         return files.ensure(self.folder / "request.key", lambda: secrets.token_bytes(32))
 
+    @property
+    def log(self) -> Path:
+        """The folder of the transparency logs' keys, which the services make (foundation.log.keys)."""
+        return self.folder / "log"
+
 
 async def provision(postgres_dsn: str, vault_dsn: str, kept: Secrets) -> None:
     """Make what is missing, as superuser of both servers. Safe to repeat."""

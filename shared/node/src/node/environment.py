@@ -19,6 +19,7 @@ def environment(folder: DataFolder, service: ServiceSpec) -> dict[str, str]:
         "TONGXIN_MASTER_KEY_FILE": str(kept.master_key),
         "TONGXIN_SIGNING_KEY_FILE": str(kept.signing_key),
         "TONGXIN_REQUEST_KEY_FILE": str(kept.request_key),
+        "TONGXIN_LOG_DIR": str(kept.log),
         "TONGXIN_KAFKA_BOOTSTRAP": f"127.0.0.1:{config.ports.broker}",
         "TONGXIN_NODE_ORG": config.organisation,
         "TONGXIN_SOURCES": json.dumps({other.name: config.ports.url(other) for other in SERVICES}),
