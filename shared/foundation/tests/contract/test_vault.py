@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -218,6 +218,20 @@ async def test_retention_and_holds_stand_against_erasure(under_test: Fixture) ->
     assert set(everything) == {*left, voucher.kid}
 
 
+async def test_the_rule_in_force_counts(under_test: Fixture) -> None:
+    vault, keeper = under_test.vault, under_test.keeper
+    await vault.keys_for([KeyOf((ANN,), "voucher")])
+    await keeper.retain("voucher", 10, "old", since=date(1999, 1, 1))
+    await keeper.retain("voucher", 20, "new", since=date(2026, 1, 1), in_use=True)
+    await keeper.retain("voucher", 0, "to come", since=date(2027, 1, 1))
+    for at, days, source in ((datetime(2025, 6, 1, tzinfo=UTC), 10, "old"), (NOW, 20, "new")):
+        with pytest.raises(ErasureRefused) as caught:
+            await vault.erase(ANN, purposes=["voucher"], basis="asked for", at=at, ended_at=at)
+        assert caught.value.reasons == (Retained("voucher", at + timedelta(days=days), source),)
+    in_time = datetime(2027, 6, 1, tzinfo=UTC)
+    assert len(await vault.erase(ANN, purposes=["voucher"], basis="asked for", at=in_time, ended_at=in_time)) == 1
+
+
 async def test_a_hold_on_one_purpose_lets_the_others_go(under_test: Fixture) -> None:
     vault, keeper = under_test.vault, under_test.keeper
     await vault.keys_for([KeyOf((ANN,), "case"), KeyOf((ANN,), "m")])
@@ -244,8 +258,8 @@ async def test_an_erasure_can_be_applied_again(under_test: Fixture) -> None:
     [key] = await vault.keys_for([KeyOf((ANN,), "m")])
     unseen = b64(os.urandom(16))
     erasure = Erasure(ANN, ("m",), "left", NOW, (key.kid, unseen))
-    await vault.reapply([erasure])
-    await vault.reapply([erasure])
+    assert list(await vault.reapply([erasure])) == [erasure], "forgotten"
+    assert list(await vault.reapply([erasure])) == [], "known"
     assert await vault.keys([key.kid, unseen]) == {kid: Tombstone(kid, NOW, "left") for kid in (key.kid, unseen)}
     with pytest.raises(KeyDestroyed):
         await vault.keys_for([KeyOf((ANN,), "m")])
