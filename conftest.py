@@ -28,13 +28,12 @@ settings.load_profile("tongxin")
 class Container:
     """PostgreSQL in a container, seen as the embedded one is."""
 
-    def __init__(self, host: str, port: int, password: str) -> None:
-        self.port = port
-        self._host, self._password = host, password
+    def __init__(self, address: str, password: str) -> None:
+        self._address, self._password = address, password
 
     def dsn(self, database: str = "postgres") -> str:
         """A DSN as superuser."""
-        return f"postgresql://postgres:{self._password}@{self._host}:{self.port}/{database}"
+        return f"postgresql://postgres:{self._password}@{self._address}/{database}"
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +45,7 @@ def postgres() -> Iterator[Postgres | Container]:
         password = secrets.token_hex(8)
         image = PostgresContainer("postgres:18", username="postgres", password=password).with_command("-c max_connections=200")
         with image as container:
-            yield Container(container.get_container_host_ip(), container.get_exposed_port(5432), password)
+            yield Container(f"{container.get_container_host_ip()}:{container.get_exposed_port(5432)}", password)
         return
     with started_postgres({"max_connections": "200"}) as server:
         yield server

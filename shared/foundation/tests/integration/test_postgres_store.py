@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -21,7 +22,6 @@ from foundation.store.port import (
 )
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
-from node.embedded.postgres import Postgres
 
 from .stores import opened
 
@@ -106,8 +106,8 @@ async def test_a_poison_request_in_a_batch_of_good_ones(migrated: str) -> None:
 class Proxy:
     """A TCP proxy that can swallow the server's answer and hang up: the outcome of what was sent is then unknown to the client."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, dsn: str) -> None:
+        self._behind = urlsplit(dsn)
         self.swallow_answers_to: bytes | None = None
         self.refuse = self.forward_before_hanging_up = False
         self.hung_up = 0
@@ -115,8 +115,14 @@ class Proxy:
 
     async def __aenter__(self) -> "Proxy":
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
         return self
+
+    @property
+    def dsn(self) -> str:
+        """The same database, through the proxy."""
+        port = self._server.sockets[0].getsockname()[1]
+        account = self._behind.netloc.rsplit("@", 1)[0]
+        return urlunsplit(self._behind._replace(netloc=f"{account}@127.0.0.1:{port}"))
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
@@ -130,7 +136,7 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            up_reader, up_writer = await asyncio.open_connection(self._behind.hostname, self._behind.port)
             back = asyncio.create_task(self._pump(up_reader, writer))
             await self._forward(reader, up_reader, up_writer, back)
             back.cancel()
@@ -163,8 +169,8 @@ class Proxy:
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["after the commit", "before the commit"])
-async def test_a_connection_lost_with_the_batch_under_way(postgres: Postgres, migrated: str, committed: bool) -> None:
-    async with Proxy(postgres.port) as proxy, opened(migrated.replace(f":{postgres.port}/", f":{proxy.port}/")) as store:
+async def test_a_connection_lost_with_the_batch_under_way(migrated: str, committed: bool) -> None:
+    async with Proxy(migrated) as proxy, opened(proxy.dsn) as store:
         await store.append([request("a-1", text="before")])
         proxy.forward_before_hanging_up = committed
         proxy.swallow_answers_to = b"needle"
