@@ -20,7 +20,7 @@ LEVEL_MAX = 63
 ENTRY_BYTES_MAX = 2**16 - 1
 
 # A verifier spends its time in `leaf_hashes` and `perfect_root`. Copies of a hash that has its first byte spare each a concatenation:
-# 0.54 of the rate of bare hashlib over the same records, against 0.44.
+# 0.52 of the rate of bare hashlib over the same records, against 0.44.
 _leaf = sha256(b"\x00").copy
 _node = sha256(b"\x01").copy
 _length = struct.Struct(">H").unpack_from
