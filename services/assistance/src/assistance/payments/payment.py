@@ -1,0 +1,273 @@
+"""One entitlement's payment: at most one instruction is alive at a time, and none after it was paid. Pure.
+
+An instruction ends when the bank says that it failed, or gives the money back. Silence ends nothing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import assert_never
+
+from contracts.assistance.payments import (
+    AccountCorrected,
+    PaidInCash,
+    PayeeRedirected,
+    PaymentConfirmed,
+    PaymentFailed,
+    PaymentInstructed,
+    PaymentReturned,
+)
+from contracts.kernel import Event
+from foundation.decider import Decider
+
+from assistance.payments import commands, errors
+from assistance.payments.commands import Terms
+
+ACCOUNT_FAULTS = frozenset({"AC01", "AC02", "AC03", "AC04", "AC06", "AC13", "AC14", "BE01"})
+"""ISO 20022 reasons that lie with the account or its holder's name: the same account would fail again."""
+
+CASH_FEN_MAX = 100_000
+"""The most that is paid by hand: 1,000 yuan, the threshold for settling in cash (现金管理暂行条例 5; State Council, 1988)."""
+
+
+class Said(Enum):
+    """What the bank said of an instruction that is over."""
+
+    failed = "failed"
+    returned = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Nothing was instructed."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """In a batch, without an answer. `over`: earlier instructions and what became of them; so in all states."""
+
+    terms: Terms
+    instruction: str
+    batch: str
+    over: tuple[tuple[str, Said], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Failed or returned. `fault`: the account's, which has to be corrected first."""
+
+    terms: Terms
+    over: tuple[tuple[str, Said], ...]
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Paid, by the bank or by hand."""
+
+    terms: Terms
+    instruction: str
+    over: tuple[tuple[str, Said], ...] = ()
+    in_cash: bool = False
+
+
+Known = UnderWay | Due | Done
+Payment = Unseen | Known
+
+
+def evolve(payment: Payment, event: Event) -> Payment:
+    match event, payment:
+        case PaymentInstructed(), Unseen() | Due():
+            return UnderWay(_terms(event), event.instruction, event.batch, _over(payment))
+        case PaidInCash(), Unseen() | Due():
+            return Done(_terms(event), event.instruction, _over(payment), in_cash=True)
+        case PaymentConfirmed(instruction=instruction), UnderWay(terms, _, _, over):
+            return Done(terms, instruction, over)
+        case PaymentFailed(instruction=instruction, code=code), UnderWay(terms, _, _, over):
+            return Due(terms, (*over, (instruction, Said.failed)), code if code in ACCOUNT_FAULTS else None)
+        case PaymentReturned(instruction=instruction, code=code), Done(terms, _, over):
+            return Due(terms, (*over, (instruction, Said.returned)), code if code in ACCOUNT_FAULTS else None)
+        case AccountCorrected(), Due():
+            return replace(payment, fault=None)
+        case PayeeRedirected(payee=payee), Due():
+            return replace(payment, terms=replace(payment.terms, payee=payee), fault=None)
+        case _:
+            return payment
+
+
+def decide(command: commands.Command, payment: Payment, now: datetime) -> list[Event]:
+    match command:
+        case commands.Instruct():
+            return _instruct(command, payment)
+        case commands.PayInCash():
+            return _pay_in_cash(command, payment)
+        case commands.Confirm() | commands.Fail() | commands.Bounce():
+            if isinstance(payment, Unseen):
+                raise errors.PaymentUnknown(command.entitlement)
+            return _heard(command, payment)
+        case commands.CorrectAccount() | commands.Redirect():
+            if isinstance(payment, Unseen):
+                raise errors.PaymentUnknown(command.entitlement)
+            return _redirected(command, payment)
+        case _:
+            assert_never(command)
+
+
+PAYMENT: Decider[Payment, commands.Command] = Decider(category="payment", initial=Unseen(), decide=decide, evolve=evolve)
+
+
+def _may_pay(entitlement: str, instruction: str, terms: Terms, payment: Payment) -> bool:
+    """Whether the instruction is a new one; False where it was given already. Raises what stands against it."""
+    match payment:
+        case Unseen():
+            return True
+        case UnderWay() | Done() if payment.instruction == instruction:
+            return False
+        case UnderWay(batch=batch):
+            raise errors.PaymentUnderWay(entitlement, batch)
+        case Done():
+            raise errors.AlreadyPaid(entitlement, payment.instruction)
+        case Due():
+            if terms != payment.terms:
+                raise errors.OtherTerms(entitlement)
+            if instruction in dict(payment.over):
+                raise errors.PaymentUnderWay(entitlement, instruction)
+            return True
+        case _:
+            assert_never(payment)
+
+
+def _instruct(command: commands.Instruct, payment: Payment) -> list[Event]:
+    if not _may_pay(command.entitlement, command.instruction, command.terms, payment):
+        return []
+    if isinstance(payment, Due) and payment.fault is not None:
+        raise errors.AccountAtFault(command.entitlement, payment.fault)
+    terms = command.terms
+    return [
+        PaymentInstructed(
+            entitlement=command.entitlement,
+            instruction=command.instruction,
+            batch=command.batch,
+            application=terms.application,
+            organisation=terms.organisation,
+            person=terms.person,
+            payee=terms.payee,
+            line=terms.line,
+            reservation=terms.reservation,
+            fen=terms.fen,
+            account=command.account,
+            instructed_by=command.by,
+        )
+    ]
+
+
+def _pay_in_cash(command: commands.PayInCash, payment: Payment) -> list[Event]:
+    if not _may_pay(command.entitlement, command.instruction, command.terms, payment):
+        return []
+    terms = command.terms
+    if terms.fen > CASH_FEN_MAX:
+        raise errors.CashTooMuch(terms.fen, CASH_FEN_MAX)
+    if len({command.by, command.approved_by, *command.witnesses}) < 4:
+        raise errors.DutiesNotSeparated("payer, approver and the two witnesses")
+    return [
+        PaidInCash(
+            entitlement=command.entitlement,
+            instruction=command.instruction,
+            application=terms.application,
+            organisation=terms.organisation,
+            person=terms.person,
+            payee=terms.payee,
+            line=terms.line,
+            reservation=terms.reservation,
+            fen=terms.fen,
+            reason=command.reason,
+            witnesses=command.witnesses,
+            receipt=command.receipt,
+            paid_by=command.by,
+            approved_by=command.approved_by,
+            paid_on=command.on,
+        )
+    ]
+
+
+def _heard(command: commands.Confirm | commands.Fail | commands.Bounce, payment: Known) -> list[Event]:
+    """What the bank says, once; what it said before of the same instruction is no news, the opposite is a contradiction."""
+    entitlement, instruction = command.entitlement, command.instruction
+    before = dict(payment.over).get(instruction)
+    match command, payment:
+        case commands.Confirm(), UnderWay() if payment.instruction == instruction:
+            return [PaymentConfirmed(entitlement=entitlement, instruction=instruction, booked_on=command.booked_on, report=command.report)]
+        case commands.Fail(), UnderWay() if payment.instruction == instruction:
+            return [
+                PaymentFailed(
+                    entitlement=entitlement,
+                    instruction=instruction,
+                    payee=payment.terms.payee,
+                    code=command.code,
+                    reason=command.reason,
+                    report=command.report,
+                )
+            ]
+        case commands.Bounce(), Done(in_cash=False) if payment.instruction == instruction:
+            return [
+                PaymentReturned(
+                    entitlement=entitlement,
+                    instruction=instruction,
+                    payee=payment.terms.payee,
+                    reversal=command.reversal,
+                    code=command.code,
+                    reason=command.reason,
+                    booked_on=command.booked_on,
+                    report=command.report,
+                )
+            ]
+        case commands.Confirm(), Done() if payment.instruction == instruction:
+            return []
+        case commands.Confirm(), _ if before is Said.returned:
+            return []  # the older news that it was paid, before it came back
+        case commands.Fail(), _ if before is Said.failed:
+            return []
+        case commands.Bounce(), _ if before is Said.returned:
+            return []
+    said = {commands.Confirm: "paid", commands.Fail: "failed", commands.Bounce: "returned"}[type(command)]
+    if before is not None:
+        raise errors.Contradiction(entitlement, instruction, said, before.value)
+    if not isinstance(payment, Due) and payment.instruction == instruction:
+        raise errors.Contradiction(entitlement, instruction, said, "paid" if isinstance(payment, Done) else "nothing")
+    raise errors.InstructionUnknown(entitlement, instruction)
+
+
+def _redirected(command: commands.CorrectAccount | commands.Redirect, payment: Known) -> list[Event]:
+    if not isinstance(payment, Due):
+        raise errors.NothingToCorrect(command.entitlement)
+    if command.by == command.approved_by:
+        raise errors.DutiesNotSeparated("who enters an account and who confirms it")
+    if isinstance(command, commands.Redirect):
+        return [
+            PayeeRedirected(
+                entitlement=command.entitlement,
+                payee=command.payee,
+                account=command.account,
+                proof=command.proof,
+                redirected_by=command.by,
+                approved_by=command.approved_by,
+            )
+        ]
+    return [
+        AccountCorrected(
+            entitlement=command.entitlement,
+            payee=payment.terms.payee,
+            account=command.account,
+            paper=command.paper,
+            corrected_by=command.by,
+            approved_by=command.approved_by,
+        )
+    ]
+
+
+def _terms(event: PaymentInstructed | PaidInCash) -> Terms:
+    return Terms(event.application, event.organisation, event.person, event.payee, event.line, event.reservation, event.fen)
+
+
+def _over(payment: Unseen | Due) -> tuple[tuple[str, Said], ...]:
+    return payment.over if isinstance(payment, Due) else ()
