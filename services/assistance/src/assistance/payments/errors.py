@@ -82,3 +82,10 @@ class CashTooMuch(Refusal):
 
     def __init__(self, fen: int, most: int) -> None:
         super().__init__("this is more than may be paid in cash", fen=fen, most_fen=most)
+
+
+class NotGranted(Refusal):
+    """The application holds no such entitlement, or not any more."""
+
+    def __init__(self, entitlement: str) -> None:
+        super().__init__("this aid is not granted, or was taken back", entitlement=entitlement)
