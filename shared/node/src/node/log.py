@@ -64,17 +64,16 @@ class Opened:
 def opened_log(place: str, keys: list[str] | None, token: str | None, data_dir: Path | None) -> Iterator[Opened]:
     """The log that is meant; of the node here, its own keys are believed. What goes wrong with it is one sentence."""
     spec = None if Path(place).exists() else next((one for one in SERVICES if one.name == place), None)
-    believed = _keys(keys or ())
+    own: VerifierKey | None = None
     if spec is not None:
         folder = opened(data_dir)
-        config, keys_of = folder.config(), LogKeys(folder.secrets / "log", folder.config().organisation)
+        own = LogKeys(folder.secrets / "log", folder.config().organisation).public(spec.name).log
         token = token or Access(folder).node_token()
-        place = f"{config.ports.url(spec)}/log"
-        believed = believed or [keys_of.public(spec.name).log]
+        place = f"{folder.config().ports.url(spec)}/log"
     with _sentences():
         files = open_log(place, token)
         try:
-            yield Opened(files, trust.given(believed) if believed else trust.found(files), token, spec)
+            yield Opened(files, trust.given(_keys(keys)) if keys else trust.found(files, own), token, spec)
         finally:
             files.close()
 

@@ -56,7 +56,8 @@ def opened(data_dir: Path | None) -> DataFolder:
 
 @contextmanager
 def progress(what: str) -> Iterator[Report]:
-    """A bar that goes to stderr."""
-    with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True) as bar:
+    """A bar that goes to stderr, where somebody looks."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

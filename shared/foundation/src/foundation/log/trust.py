@@ -42,14 +42,17 @@ class Trust:
 
 
 def _in_epoch(log: Party, note: bytes) -> Party:
-    """A log's key under the name that it has in a note's epoch: an epoch is another name of the same log and key (decision 0011)."""
+    return replace(log, key=_renamed(log.key, note.partition(b"\n")[0].decode("utf-8", "replace")))
+
+
+def _renamed(key: VerifierKey, origin: str) -> VerifierKey:
+    """A log's key under the name that it has in an origin's epoch: an epoch is another name of the same log and key (decision 0011)."""
     try:
-        said, known = Origin.parse(note.partition(b"\n")[0].decode()), Origin.parse(log.key.name)
-    except (OriginMalformed, UnicodeDecodeError):
-        return log
-    if replace(said, epoch=0) != replace(known, epoch=0) or log.key.type != ED25519:
-        return log
-    return replace(log, key=VerifierKey.of(str(said), ED25519, log.key.material[1:]))
+        said, known = Origin.parse(origin), Origin.parse(key.name)
+    except OriginMalformed:
+        return key
+    same = key.type == ED25519 and replace(said, epoch=0) == replace(known, epoch=0)
+    return VerifierKey.of(origin, ED25519, key.material[1:]) if same else key
 
 
 def given(keys: Sequence[VerifierKey]) -> Trust:
@@ -60,22 +63,27 @@ def given(keys: Sequence[VerifierKey]) -> Trust:
     return Trust(Policy(logs, witnesses, groups, GIVEN if groups else NONE), from_log=False)
 
 
-def found(files: LogFiles) -> Trust:
-    """Trust in the keys and the policy beside a log; both must speak of the same logs. Raises Damage, LogUnreadable."""
+def found(files: LogFiles, known: VerifierKey | None = None) -> Trust:
+    """Trust in the keys and the policy beside a log, which must speak of the same key, and of the one `known`.
+
+    Raises Damage, LogUnreadable.
+    """
     keys = _beside(files, KEYS)
     if keys is None:
         raise LogUnreadable(f"there is no file `{KEYS}` at {files.place}: name the log's key yourself")
     logs = parse_keys(KEYS, keys)
+    if known is not None and logs != [_renamed(known, logs[0].name)]:
+        raise Damage(Kind.key_wrong, KEYS, f"is not the key of {known.name} that is known here")
     policy_text = _beside(files, POLICY)
     if policy_text is None:
-        return Trust(given(logs).policy, from_log=True)
+        return Trust(given(logs).policy, from_log=known is None)
     try:
         policy = Policy.parse(policy_text)
     except PolicyMalformed as error:
         raise Damage(Kind.policy_malformed, POLICY, str(error)) from None
     if {log.key for log in policy.logs} != set(logs):
         raise Damage(Kind.key_wrong, POLICY, f"names other keys of logs than the file `{KEYS}`")
-    return Trust(policy, from_log=True)
+    return Trust(policy, from_log=known is None)
 
 
 def parse_keys(where: str, content: bytes) -> list[VerifierKey]:
@@ -106,7 +114,9 @@ def checkpoint_at(files: LogFiles, path: str, trust: Trust, *, quorum: bool) -> 
     try:
         note = files.read(path, NOTE_BYTES_MAX)
     except FileMissing:
-        raise Damage(Kind.checkpoint_missing, path, f"is missing: there is no log at {files.place}, or not all of it") from None
+        raise Damage(
+            Kind.checkpoint_missing, path, f"is missing: nothing has been published at {files.place} yet, or not all of it was copied"
+        ) from None
     except FileTooLarge:
         raise Damage(Kind.checkpoint_malformed, path, f"is larger than {NOTE_BYTES_MAX:,} bytes") from None
     return trust.open(path, note, quorum=quorum)

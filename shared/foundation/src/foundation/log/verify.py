@@ -98,6 +98,8 @@ def verify(
 
     `kept`: checkpoints from elsewhere that the log must continue: what another follower was shown, or one kept from an earlier visit.
     """
+    if isinstance(files, FolderFiles) and (files.folder / INCOMING).exists():
+        raise LogUnreadable(f"the export into {files.place} was cut off: run it again")
     newest = checkpoint_at(files, CHECKPOINT, trust, quorum=True)
     head = newest.checkpoint
     published = [Seen(path, checkpoint_at(files, path, trust, quorum=False)) for path in files.checkpoints()]
@@ -207,8 +209,6 @@ def _survived(openings: dict[int, bytes], roots: dict[int, bytes], epochs: int) 
 def _check_belonging(files: FolderFiles, size: int) -> None:
     """No file is in the directory that the log does not account for. Raises Damage, LogUnreadable."""
     for path in sorted(files.under("")):
-        if path == INCOMING:
-            raise LogUnreadable(f"the export into {files.place} was cut off: run it again")
         if path in (CHECKPOINT, KEYS, POLICY) or path.startswith(f"{CHECKPOINTS}/"):
             continue
         try:
