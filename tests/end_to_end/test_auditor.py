@@ -111,9 +111,9 @@ async def empty(dsn: str) -> bool:
 
 
 async def test_what_is_replayed_is_what_the_live_node_shows(town: RunningNode, tmp_path: Path, database: str) -> None:
-    records = await exported(town, tmp_path / "log")
+    records = await exported(town, tmp_path / "exported")
     await followed(town, len(records) - 1)
-    done = await replayed(town, tmp_path / "log", database)
+    done = await replayed(town, tmp_path / "exported", database)
     assert (done.outcome.size, done.outcome.root) == (len(records), done.head.root)
     assert done.stood.witness == WITNESS.name
     verdicts = {f"{one.service}.{one.projection}": one.node for one in done.compared}
@@ -130,14 +130,14 @@ async def test_what_is_replayed_is_what_the_live_node_shows(town: RunningNode, t
 
 
 async def test_a_row_edited_on_the_live_node_shows(town: RunningNode, tmp_path: Path, database: str) -> None:
-    records = await exported(town, tmp_path / "log")
+    records = await exported(town, tmp_path / "exported")
     await followed(town, len(records) - 1)
     connection = await asyncpg.connect(town.databases["membership"])
     await connection.execute(
         "update directory_members set status = 'active' where person = (select min(person) from directory_members where status = 'left')"
     )
     await connection.close()
-    done = await replayed(town, tmp_path / "log", database)
+    done = await replayed(town, tmp_path / "exported", database)
     assert [f"{one.service}.{one.projection}" for one in done.compared if one.node.startswith("differs")] == [
         "membership.directory_members"
     ]
@@ -145,24 +145,24 @@ async def test_a_row_edited_on_the_live_node_shows(town: RunningNode, tmp_path: 
 
 
 async def test_as_of_an_earlier_moment(town: RunningNode, tmp_path: Path, database: str) -> None:
-    before = len(await exported(town, tmp_path / "first")) - 7
+    before = len(await exported(town, tmp_path / "exported before")) - 7
     await admitted(town, 77)
-    records = await exported(town, tmp_path / "log", published=[before])
+    records = await exported(town, tmp_path / "exported", published=[before])
     seen = datetime.now(UTC) + timedelta(days=1)
-    put(tmp_path / "log", f"checkpoints/{before}", checkpoint(records[:before], key=KEY, at=int(seen.timestamp())))
-    put(tmp_path / "log", "checkpoint", checkpoint(records, key=KEY, at=int((seen + timedelta(days=1)).timestamp())))
-    put(tmp_path / "log", f"checkpoints/{len(records)}", checkpoint(records, key=KEY, at=int((seen + timedelta(days=1)).timestamp())))
+    put(tmp_path / "exported", f"checkpoints/{before}", checkpoint(records[:before], key=KEY, at=int(seen.timestamp())))
+    put(tmp_path / "exported", "checkpoint", checkpoint(records, key=KEY, at=int((seen + timedelta(days=1)).timestamp())))
+    put(tmp_path / "exported", f"checkpoints/{len(records)}", checkpoint(records, key=KEY, at=int((seen + timedelta(days=1)).timestamp())))
     await followed(town, len(records) - 1)
-    done = await replayed(town, tmp_path / "log", database, moment=seen + timedelta(hours=1))
+    done = await replayed(town, tmp_path / "exported", database, moment=seen + timedelta(hours=1))
     assert (done.stood.checkpoint.size, done.outcome.size, done.head.size) == (before, before, len(records))
     said = {one.node for one in done.compared if one.service in town.services}
     assert said == {"same, made there for the question"}
 
 
 async def test_only_the_first_events(town: RunningNode, tmp_path: Path, database: str) -> None:
-    records = await exported(town, tmp_path / "log")
+    records = await exported(town, tmp_path / "exported")
     await followed(town, len(records) - 1)
-    done = await replayed(town, tmp_path / "log", database, size=20)
+    done = await replayed(town, tmp_path / "exported", database, size=20)
     assert done.outcome.size == 20
     assert {one.node for one in done.compared if one.service in town.services} == {"same, made there for the question"}
 
@@ -183,25 +183,25 @@ def _signature(folder: Path) -> None:
 async def test_a_tampered_log_is_refused_before_anything_is_written(
     town: RunningNode, tmp_path: Path, database: str, damage: Callable[[Path], None]
 ) -> None:
-    await exported(town, tmp_path / "log")
-    damage(tmp_path / "log")
+    await exported(town, tmp_path / "exported")
+    damage(tmp_path / "exported")
     with pytest.raises(NodeError, match="the log is damaged") as refused:
-        await replayed(town, tmp_path / "log", database)
+        await replayed(town, tmp_path / "exported", database)
     assert refused.value.remedy == "nothing was written"
     assert await empty(database)
 
 
 async def test_what_cannot_be_replayed_is_said_in_a_sentence(town: RunningNode, tmp_path: Path, database: str) -> None:
-    await exported(town, tmp_path / "log")
+    await exported(town, tmp_path / "exported")
     with pytest.raises(NodeError, match="had no checkpoint yet at 2020"):
-        await replayed(town, tmp_path / "log", database, moment=datetime(2020, 1, 1, tzinfo=UTC))
+        await replayed(town, tmp_path / "exported", database, moment=datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(NodeError, match="goes up to"):
-        await replayed(town, tmp_path / "log", database, size=1_000_000)
+        await replayed(town, tmp_path / "exported", database, size=1_000_000)
     with pytest.raises(NodeError, match="two different questions"):
-        await replayed(town, tmp_path / "log", database, size=1, moment=datetime.now(UTC))
+        await replayed(town, tmp_path / "exported", database, size=1, moment=datetime.now(UTC))
     assert await empty(database)
     with pytest.raises(NodeError, match="not empty"):
-        await replayed(town, tmp_path / "log", town.databases["membership"])
+        await replayed(town, tmp_path / "exported", town.databases["membership"])
 
 
 async def test_a_life_story_is_told_to_whoever_may_read_it(town: RunningNode, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ async def test_a_life_story_is_told_to_whoever_may_read_it(town: RunningNode, tm
     assert (await town.get("membership/streams/member-nobody/story", by=STRANGER)).status_code == 403, "it does not say who is there"
     assert (await town.get("membership/streams/member-nobody/story", by=AUDITOR)).status_code == 404
 
-    records = await exported(town, tmp_path / "log")
+    records = await exported(town, tmp_path / "exported")
     offline = "\n".join(map(str, explain.of_records(records, stream)))
     assert offline.count("〔已密封〕") == sum(
         one["data"].get(name) is not None for one in sealed for name in ("name", "document", "reason")
