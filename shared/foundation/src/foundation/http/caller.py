@@ -116,6 +116,10 @@ class Application:
         """A stream's durable state and version."""
         return await self.handler.state(decider, id)
 
+    async def states(self, decider: Decider[S, Any], ids: Sequence[str]) -> dict[str, S]:
+        """The durable states of several streams, by id."""
+        return await self.handler.states(decider, ids)
+
     async def history(self, decider: Decider[Any, Any], id: str, *, opened_for: str | None = None) -> Sequence[Happened]:
         """A stream's durable events, oldest first; their sealed fields opened for a principal, where one is named."""
         events = await self.handler.history(decider, id)
