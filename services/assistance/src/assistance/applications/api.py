@@ -1,0 +1,326 @@
+"""Routes of applications: clerks and stewards make the case, approvers decide, and nobody does both."""
+
+from collections.abc import Sequence
+
+from contracts.assistance.applications import ApplicationId, Meeting, Recusal
+from foundation.decider import Refusal
+from foundation.http.answers import Accepted
+from foundation.http.caller import App, Application, Caller, Calling
+from foundation.http.problems import problems
+from foundation.http.routing import Router
+
+from assistance.applications import commands, errors, requests
+from assistance.applications.appeals import REVOKE, SETTLE_APPEAL
+from assistance.applications.application import Granted, Known, Refused, Submitted, Verified, stage
+from assistance.applications.deciding import DECIDE, counted_with, digest_of, lacking
+from assistance.applications.following import APPLICATION, known
+from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
+from assistance.asking import acting_level, own_id, require_unconcerned, standings
+from assistance.beneficiaries.beneficiary import BENEFICIARY, AidIsStopped, AlreadyGranted
+from assistance.funds import errors as funds
+from assistance.hardship.file import FILE, Live
+from assistance.interests.interests import ConflictOfInterest
+from assistance.organisations.levels import LevelUnknown
+from assistance.programmes.assessment import Live as Today
+from assistance.programmes.assessment import live_failures, payable, step_for
+from assistance.programmes.errors import ProgrammeNotInForce, ProgrammeUnknown
+from assistance.programmes.programme import PROGRAMME, Published
+from assistance.workdays import WorkingDays
+
+router = Router(tags=["applications"])
+
+MAKERS = ("clerk", "steward")
+DECIDER = "approver"
+READERS = ("clerk", "steward", "approver", "finance", "auditor")
+
+_RULES = (ProgrammeUnknown, ProgrammeNotInForce)
+_CASE: tuple[type[Refusal], ...] = (errors.ApplicationUnknown, errors.ApplicationElsewhere, ConflictOfInterest, errors.DayToCome)
+_LINE = (funds.LineUnknown, funds.LineExhausted, funds.LineClosed, funds.PurposeMismatch, funds.PeriodIsClosed, funds.BookedOutsideYear)
+
+
+async def found(application: ApplicationId, app: Application) -> Known:
+    """The application as it stands. Raises ApplicationUnknown."""
+    return known((await app.state(APPLICATION, application))[0], application)
+
+
+async def require(application: ApplicationId, roles: Sequence[str], caller: Calling, app: Application) -> Known:
+    """Go on for these roles of the application's union or above. Raises ApplicationUnknown, and what `require` raises."""
+    it = await found(application, app)
+    await caller.require(*roles, unit=it.case.organisation, fresh=True)
+    return it
+
+
+# -------------------------------------------------------------------------------------------------------------- making
+
+
+@router.post(
+    "/aid/applications",
+    status_code=201,
+    responses=problems(*_CASE, *_RULES, errors.OutOfSeason, errors.FileNeeded, errors.PayeeNotGuardian),
+)
+async def draft(body: requests.DraftBody, caller: Caller, app: App) -> Accepted:
+    """Ask for a programme's aid; clerk or steward of the union. The answer's stream names the application."""
+    await caller.require(*MAKERS, unit=body.organisation, fresh=True)
+    command = commands.Draft(
+        await own_id(caller, "application"),
+        body.organisation,
+        body.programme,
+        body.person,
+        body.household,
+        body.payee or body.person,
+        body.statement,
+        None if body.account is None else body.account.account(),
+        body.on,
+        caller.principal,
+    )
+    return await app.handle_joint(DRAFT, command, by=caller)
+
+
+@router.post("/aid/applications/{application}/account", responses=problems(*_CASE))
+async def give_account(application: ApplicationId, body: requests.GiveAccountBody, caller: Caller, app: App) -> Accepted:
+    """Say where the money is to go, in the place of what was known; clerk or steward of the union."""
+    it = await require(application, MAKERS, caller, app)
+    await require_unconcerned(caller, app, it.case.people)
+    command = commands.GiveAccount(application, body.account.account(), caller.principal)
+    return await app.handle(APPLICATION, application, command, by=caller)
+
+
+@router.post("/aid/applications/{application}/documents", responses=problems(*_CASE, *_RULES, errors.DocumentNotAsked))
+async def attach(application: ApplicationId, body: requests.AttachBody, caller: Caller, app: App) -> Accepted:
+    """Add a paper by its digest; clerk or steward of the union."""
+    it = await require(application, MAKERS, caller, app)
+    command = commands.Attach(application, it.case.programme, body.kind, body.digest, caller.principal)
+    return await app.handle_joint(ATTACH, command, by=caller)
+
+
+@router.post(
+    "/aid/applications/{application}/verification",
+    responses=problems(*_CASE, *_RULES, errors.VisitMalformed, errors.FactsMisfit, errors.ApprovalStale),
+)
+async def verify(application: ApplicationId, body: requests.VerifyBody, caller: Caller, app: App) -> Accepted:
+    """Enter what a visit found; clerk or steward of the union. The rules are applied at once, and say what failed."""
+    it = await require(application, MAKERS, caller, app)
+    household = it.case.household
+    circumstances = version = None
+    if household is not None:
+        history = await app.history(FILE, household, opened_for=caller.principal)
+        file = FILE.fold([one.event for one in history])
+        version = file.facts_version if isinstance(file, Live) else None
+        told = [one.event.circumstances for one in history if hasattr(one.event, "circumstances")]
+        circumstances = told[-1] if told else None
+    command = commands.Verify(
+        application,
+        it.case.programme,
+        household,
+        circumstances,
+        version,
+        dict(body.facts),
+        body.finding,
+        tuple(body.visitors),
+        body.visited_on,
+        caller.principal,
+    )
+    return await app.handle_joint(VERIFY, command, by=caller)
+
+
+@router.post("/aid/applications/{application}/submission", responses=problems(*_CASE, *_RULES, errors.NoticeNeeded))
+async def submit(application: ApplicationId, body: requests.SubmitBody, caller: Caller, app: App) -> Accepted:
+    """Send the stamped application up; clerk or steward of the union."""
+    it = await require(application, MAKERS, caller, app)
+    command = commands.Submit(application, it.case.programme, body.stamped, body.on, caller.principal)
+    return await app.handle_joint(SUBMIT, command, by=caller)
+
+
+@router.post("/aid/applications/{application}/return", responses=problems(*_CASE, errors.DutiesNotSeparated))
+async def send_back(application: ApplicationId, body: requests.ReasonBody, caller: Caller, app: App) -> Accepted:
+    """Send it back for revision; approver of the union or above."""
+    await require(application, (DECIDER,), caller, app)
+    return await app.handle_joint(RETURN, commands.Return(application, body.reason, caller.principal), by=caller)
+
+
+@router.post("/aid/applications/{application}/withdrawal", responses=problems(*_CASE))
+async def withdraw(application: ApplicationId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
+    """Enter that the applicant takes it back; clerk or steward of the union."""
+    await require(application, MAKERS, caller, app)
+    return await app.handle(APPLICATION, application, commands.Withdraw(application, body.on), by=caller)
+
+
+# ------------------------------------------------------------------------------------------------------------- deciding
+
+
+def _settle(body: requests.CaseBody, it: Known, standing: str | None) -> commands.Settle:
+    outcome: commands.Grant | commands.Refuse = commands.Grant(body.fen)
+    if body.outcome == "refuse":
+        if body.reason is None or body.fen is not None:
+            raise errors.DecisionMalformed("a refusal gives a reason, and no amount")
+        outcome = commands.Refuse(body.reason)
+    elif body.reason is not None:
+        raise errors.DecisionMalformed("only a refusal gives a reason")
+    return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing)
+
+
+def _meeting(body: requests.MeetingBody | None) -> Meeting | None:
+    if body is None:
+        return None
+    recusals = tuple(Recusal(principal=one.principal, application=one.application) for one in body.recusals)
+    return Meeting(held_on=body.held_on, attendees=tuple(body.attendees), recusals=recusals, minutes=body.minutes, paper=body.paper)
+
+
+def deciding(calendar: WorkingDays) -> Router:
+    """The routes that count working days."""
+    router = Router(tags=["applications"])
+
+    @router.post(
+        "/aid/decisions",
+        status_code=201,
+        responses=problems(
+            *_CASE,
+            *_RULES,
+            *_LINE,
+            errors.DecisionMalformed,
+            errors.MeetingMalformed,
+            errors.DecisionExists,
+            errors.OutsideArea,
+            errors.ApprovalStale,
+            errors.DutiesNotSeparated,
+            errors.NotEligible,
+            errors.EligibleNotCompliant,
+            errors.AmountNotEntitled,
+            errors.HigherLevelNeeded,
+            AlreadyGranted,
+            AidIsStopped,
+            LevelUnknown,
+        ),
+    )
+    async def decide(body: requests.DecideBody, caller: Caller, app: App) -> Accepted:
+        """Settle cases of one programme, all or none, with the money reserved; approver of the deciding union, for what is below it."""
+        unit, level = await acting_level(caller, app, (DECIDER,), body.organisation)
+        cases = await app.states(APPLICATION, [one.application for one in body.cases])
+        its = [known(cases[one.application], one.application) for one in body.cases]
+        members = await standings(app.pool, [it.case.person for it in its])
+        state, _ = await app.state(PROGRAMME, body.programme)
+        days = state.definition.appeal_working_days if isinstance(state, Published) else 0
+        command = commands.Decide(
+            decision=await own_id(caller, "decision"),
+            organisation=unit,
+            level=level,
+            area=frozenset(app.authority.below(unit, app.today())),
+            programme=body.programme,
+            line=body.line,
+            settled=tuple(_settle(one, it, members.get(it.case.person)) for one, it in zip(body.cases, its, strict=True)),
+            meeting=_meeting(body.meeting),
+            appeal_until=calendar.after(app.today(), days).on,
+            by=caller.principal,
+        )
+        return await app.handle_joint(DECIDE, command, by=caller)
+
+    return router
+
+
+@router.post("/aid/applications/{application}/revocation", responses=problems(*_CASE, *_LINE, *_RULES, errors.DutiesNotSeparated))
+async def revoke(application: ApplicationId, body: requests.RevokeBody, caller: Caller, app: App) -> Accepted:
+    """Take a grant back before it is instructed, and free its money; approver of the union or above."""
+    it = await require(application, (DECIDER,), caller, app)
+    if not isinstance(it, Granted):
+        raise errors.ApplicationElsewhere(application, stage(it))
+    rules = await _rules(it, app)
+    counted = counted_with(rules.definition, it.case.person, it.case.household)
+    command = commands.Revoke(application, it.grant.line, counted, body.reason, body.on, caller.principal)
+    return await app.handle_joint(REVOKE, command, by=caller)
+
+
+@router.post("/aid/applications/{application}/appeal", responses=problems(*_CASE, errors.AppealLate))
+async def appeal(application: ApplicationId, body: requests.AppealBody, caller: Caller, app: App) -> Accepted:
+    """Enter that the applicant appeals against a refusal; clerk or steward of the union."""
+    await require(application, MAKERS, caller, app)
+    return await app.handle(APPLICATION, application, commands.Appeal(application, body.grounds, body.on), by=caller)
+
+
+@router.post(
+    "/aid/applications/{application}/appeal/settlement",
+    responses=problems(*_CASE, errors.DutiesNotSeparated, errors.AppealBelow, LevelUnknown),
+)
+async def settle_appeal(application: ApplicationId, body: requests.SettleAppealBody, caller: Caller, app: App) -> Accepted:
+    """Find an appeal right or wrong; approver of a union above the one that refused."""
+    it = await found(application, app)
+    _, level = await acting_level(caller, app, (DECIDER,), it.case.organisation)
+    command = commands.SettleAppeal(application, body.upheld, body.reason, level, caller.principal)
+    return await app.handle_joint(SETTLE_APPEAL, command, by=caller)
+
+
+# ------------------------------------------------------------------------------------------------------------ following
+
+
+@router.post("/aid/applications/{application}/receipt", responses=problems(*_CASE))
+async def acknowledge(application: ApplicationId, body: requests.ReceiptBody, caller: Caller, app: App) -> Accepted:
+    """Enter that the payee has signed for it; clerk or steward of the union."""
+    await require(application, MAKERS, caller, app)
+    return await app.handle(APPLICATION, application, commands.Acknowledge(application, body.receipt, body.on), by=caller)
+
+
+@router.post("/aid/applications/{application}/follow-up", responses=problems(*_CASE))
+async def follow_up(application: ApplicationId, body: requests.FollowUpBody, caller: Caller, app: App) -> Accepted:
+    """Enter what somebody found who asked whether it helped; clerk or steward of the union."""
+    it = await require(application, MAKERS, caller, app)
+    await require_unconcerned(caller, app, it.case.people)
+    return await app.handle(APPLICATION, application, commands.FollowUp(application, body.finding, body.on), by=caller)
+
+
+# -------------------------------------------------------------------------------------------------------------- reading
+
+
+async def _rules(it: Known, app: Application) -> Published:
+    state, _ = await app.state(PROGRAMME, it.case.programme)
+    if not isinstance(state, Published):
+        raise ProgrammeUnknown(it.case.programme)
+    return state
+
+
+@router.get("/aid/applications/{application}", responses=problems(errors.ApplicationUnknown, ConflictOfInterest, ProgrammeUnknown))
+async def read(application: ApplicationId, caller: Caller, app: App) -> requests.ApplicationView:
+    """An application as it stands today, with what it lacks and where it is decided; staff of the union or above, no relatives."""
+    it = await found(application, app)
+    await caller.require(*READERS, unit=it.case.organisation)
+    await require_unconcerned(caller, app, it.case.people)
+    return await _view(application, it, app)
+
+
+async def _view(application: ApplicationId, it: Known, app: Application) -> requests.ApplicationView:
+    rules, case = await _rules(it, app), it.case
+    verified = it.found if isinstance(it, Verified | Submitted | Refused) else None
+    entitled = failed = lacks = at = seen = None
+    if verified is not None:
+        beneficiary, _ = await app.state(BENEFICIARY, counted_with(rules.definition, case.person, case.household))
+        year_fen, year_times = beneficiary.year(case.programme, app.today().year)
+        standing = (await standings(app.pool, [case.person])).get(case.person)
+        failures = live_failures(rules.definition, Today(standing, app.today(), year_fen, year_times))
+        entitled = payable(rules.definition, verified.entitled_fen, year_fen)
+        failed = [*verified.failed, *(failure.condition for failure in failures)]
+        lacks = lacking(rules.definition, case, verified)
+        step = step_for(rules.definition, entitled, floor=case.floor)
+        at = requests.NextDecision(level=step.level, by=step.by)
+    if isinstance(it, Submitted):
+        file = None if case.household is None else (await app.state(FILE, case.household))[0]
+        seen = requests.SeenBody(
+            application_version=case.version,
+            programme_version=rules.number,
+            file_version=file.facts_version if isinstance(file, Live) else None,
+            documents=digest_of(case.documents),
+        )
+    grant = getattr(it, "grant", None)
+    return requests.ApplicationView(
+        application=application,
+        stage=stage(it),
+        organisation=case.organisation,
+        programme=case.programme,
+        person=case.person,
+        household=case.household,
+        payee=case.payee,
+        entitled_fen=entitled,
+        failed=failed or [],
+        lacking=lacks or [],
+        decided_at=at,
+        seen=seen,
+        grant=None if grant is None else requests.GrantView(**{name: getattr(grant, name) for name in requests.GrantView.model_fields}),
+        appeal_until=it.appeal_until if isinstance(it, Refused) else None,
+    )

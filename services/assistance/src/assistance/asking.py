@@ -1,0 +1,39 @@
+"""What routes of several slices need: ids that follow from the request, the level somebody acts at, who is a member today."""
+
+from collections.abc import Iterable, Sequence
+
+from contracts.kernel import OrgCode, PersonId
+from contracts.membership import Level
+from foundation.cursor import Pool
+from foundation.http.caller import Application, Calling
+from foundation.ids import command_id
+
+from assistance.eligibility.people import CURRENT
+from assistance.interests.interests import INTERESTS, no_conflict
+from assistance.organisations.levels import level_of
+
+
+async def own_id(caller: Calling, what: str) -> str:
+    """An id that follows from the request, so that the same request sent again means the same thing."""
+    return command_id(what, str((await caller.command_ref()).id)).hex
+
+
+async def acting_level(caller: Calling, app: Application, roles: Sequence[str], unit: OrgCode) -> tuple[OrgCode, Level]:
+    """The union that the caller acts for above (or at) `unit`, and its level. Raises what `require` raises, and LevelUnknown."""
+    grant = await caller.require(*roles, unit=unit, fresh=True)
+    return grant.unit, await level_of(app.pool, grant.unit)
+
+
+async def require_unconcerned(caller: Calling, app: Application, concerned: Iterable[PersonId]) -> None:
+    """Relatives do not even look. Raises ConflictOfInterest."""
+    interests, _ = await app.state(INTERESTS, caller.principal)
+    no_conflict(caller.principal, interests, concerned)
+
+
+async def standings(pool: Pool, people: Sequence[PersonId]) -> dict[PersonId, str]:
+    """How those of them who are members today stand; who is none is not there."""
+    rows = await pool.fetch(
+        "select person, standing from people where person = any ($1) and standing = any ($2) and linked_to is null",
+        *(list(people), sorted(CURRENT)),
+    )
+    return {row["person"]: row["standing"] for row in rows}
