@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from assistance.funds import commands as funds
+from assistance.funds.budget_line import BUDGET_LINE, line_id
+
 from ..end_to_end.running_node import BOSS, TOP
 from .served import (
     APPROVER,
     AUDITOR,
     CLERK,
     COUNTY,
+    FINANCE,
     NEIGHBOUR,
     OTHER_COUNTY,
     STEWARD,
@@ -34,8 +38,8 @@ WITNESS = "/witness/add-checkpoint"
 
 UNKNOWN_LOG = b"old 0\n\nelsewhere.example/1/x\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n\xe2\x80\x94 x AAAAAAAA\n"
 
-KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}"})
-"""The public hierarchy: for anybody who is known here, of whichever union."""
+KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}", "/budget/codes"})
+"""The public hierarchy and code lists: for anybody who is known here, of whichever union."""
 
 FILTERED = "/staff/{principal}/appointments"
 """Answers everybody with what is theirs to see."""
@@ -177,7 +181,6 @@ def routes(it: Served) -> list[Route]:
             Route("POST", "/operation/history/restore", NODE, service=service),
             Route("POST", "/operation/history/epoch", NODE, service=service),
             Route("POST", "/operation/history/following", NODE, {"source": "membership"}, service=service),
-            Route("POST", "/operation/history/following", NODE, {"source": "membership"}, service=service),
             *(Route("GET", path, service=service) for path in sorted(OPEN | LOG)),
             Route("GET", "/log/checkpoints/{size}", service=service, path={"size": _published(it, service)}),
             Route("GET", "/log/tile/{tile}", service=service, path={"tile": "0/000.p/1"}),
@@ -185,10 +188,51 @@ def routes(it: Served) -> list[Route]:
             Route("POST", WITNESS, service=service, content=("text/plain", UNKNOWN_LOG)),
         ]
 
+    budgets = _of_budgets(it)
     erasure = Route("POST", "/people/{person}/erasure", BOSS, {"basis": "purpose-ended", "note": "存档"}, path={"person": other})
     # Read before anything is changed, so that every right question finds something.
     both = [*of("membership", f"organisation-{VILLAGE}"), *of("assistance", f"eligibility-{member}")]
-    return [*both, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
+    return [*both, *budgets, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
+
+
+def _of_budgets(it: Served) -> list[Route]:
+    """About a line of last year, so that it may be closed, with a payment."""
+    year, entitlement = int(TODAY[:4]) - 1, "e1" * 16
+    key = {"organisation": VILLAGE, "year": year, "source": "superior", "purpose": "aid", "document": "0" * 64}
+    line, money = line_id(VILLAGE, year, "superior", "aid"), key | {"fen": 500_000}
+
+    def proposed(**more: Any) -> str:
+        return it.accepted("/budget/appropriations", money | more, by=FINANCE, service="assistance")
+
+    appropriation, waiting, unwanted = proposed(), proposed(), proposed(purpose="parks")
+    it.accepted(f"/budget/proposals/{appropriation}/approval", None, by=APPROVER, service="assistance")
+    it.handled("assistance", BUDGET_LINE, line, funds.Reserve(line, "e2" * 16, "aid", ((entitlement, 100),)))
+    it.handled("assistance", BUDGET_LINE, line, funds.Post(line, "e2" * 16, ((entitlement, "e3" * 16),)))
+    way = f"/budget/entitlements/{entitlement}/lineage"
+    until(lambda: "paid" in it.ask("GET", way, by=FINANCE, service="assistance").text)
+
+    def route(method: str, template: str, by: str = FINANCE, body: Any = None, **more: Any) -> Route:
+        return Route(method, f"/budget{template}", by, body, service="assistance", **more)
+
+    here, of_year, proposal = {"line": line}, {"organisation": VILLAGE, "year": year}, {"proposal": waiting}
+    return [
+        route("GET", "/codes"),
+        route("GET", "/lines", query=of_year),
+        route("GET", "/lines/{line}", path=here),
+        route("GET", "/lines/{line}/entries", path=here),
+        route("GET", "/vouchers", query=of_year),
+        route("GET", "/entitlements/{entitlement}/lineage", path={"entitlement": entitlement}),
+        route("GET", "/appropriations/{proposal}/lineage", path={"proposal": appropriation}),
+        route("GET", "/proposals", query={"organisation": VILLAGE}),
+        route("GET", "/proposals/{proposal}", path=proposal),
+        route("POST", "/appropriations", body=money),
+        route("POST", "/allotments", body=money | {"to_organisation": f"{VILLAGE}.1"}),
+        route("POST", "/adjustments", body=money | {"to_purpose": "aid.tuition"}),
+        route("POST", "/proposals/{proposal}/approval", APPROVER, path=proposal),
+        route("POST", "/proposals/{proposal}/rejection", APPROVER, {}, path={"proposal": unwanted}),
+        route("POST", "/lines/{line}/periods", body={"through": f"{year}-01-31"}, path=here),
+        route("POST", "/lines/{line}/closing", body={}, path=here),
+    ]
 
 
 def _published(it: Served, service: str) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import uvicorn
 from contracts.values import day_in_china, resident_check
+from foundation.commands import Actor
+from foundation.decider import Decider
 from node.embedded.postgres import Postgres
 
 from ..end_to_end.running_node import BOSS, TOP, RunningNode, running_node
@@ -35,11 +37,13 @@ DIVISIONS = f"""code,name,level,parent
 {OTHER_VILLAGE},卧虎山社区居委会,community,370911001
 """
 STEWARD, APPROVER, CLERK, AUDITOR, AGENCY = (letter * 32 for letter in "bcdef")
+FINANCE = "f1" * 16
 OUTSIDER, OUTSIDE_ADMIN, FORMER, FORMER_ADMIN, TO_COME, ORPHAN, NOBODY = (f"{number}" * 32 for number in range(7))
 TODAY = day_in_china(datetime.now(UTC)).isoformat()
 _APPOINTED = (
     (STEWARD, "steward", TOP),
     (APPROVER, "approver", VILLAGE),
+    (FINANCE, "finance", TOP),
     (CLERK, "clerk", VILLAGE),
     (AUDITOR, "auditor", TOP),
     (AGENCY, "agency", VILLAGE),
@@ -67,6 +71,7 @@ class Served:
     urls: dict[str, str]
     node: RunningNode
     http: httpx.Client
+    loop: asyncio.AbstractEventLoop
 
     def headers(self, by: str = STEWARD) -> dict[str, str]:
         """What a caller shows, with a key for one command."""
@@ -86,6 +91,15 @@ class Served:
         answer = self.post(path, body, **request)
         assert answer.status_code in (200, 201), answer.text
         return str(answer.json()["stream"].split("-", 1)[1])
+
+    def handled(self, service: str, decider: Decider[Any, Any], id: str, command: Any) -> None:
+        """Have the service decide what no route asks of it alone."""
+
+        async def handle() -> None:
+            app = self.node.services[service].http.state.application
+            await app.handler.handle(decider, id, command, by=Actor("conformance", TOP, "0" * 32))
+
+        asyncio.run_coroutine_threadsafe(handle(), self.loop).result(timeout=20)
 
     def head(self, service: str = "membership") -> int:
         """The history's last position."""
@@ -127,7 +141,7 @@ def served(postgres: Postgres, folder: Path, *, vault: Postgres | None = None) -
     try:
         urls, node = up.result(timeout=60)
         with httpx.Client(timeout=30) as client:
-            it = Served(urls, node, client)
+            it = Served(urls, node, client, loop)
             _populate(it)
             yield it
     finally:
