@@ -185,6 +185,7 @@ def routes(it: Served) -> list[Route]:
             Route("GET", "/log/checkpoints/{size}", service=service, path={"size": _published(it, service)}),
             Route("GET", "/log/tile/{tile}", service=service, path={"tile": "0/000.p/1"}),
             Route("GET", "/log/tile/entries/{bundle}", AUDITOR, service=service, path={"bundle": "000.p/1"}),
+            Route("GET", "/log/organisations/{organisation}/records", AUDITOR, service=service, path={"organisation": VILLAGE}),
             Route("POST", WITNESS, service=service, content=("text/plain", UNKNOWN_LOG)),
         ]
 

@@ -25,6 +25,7 @@ from foundation.http.health import Check
 from foundation.http.health import router as health
 from foundation.http.history import history_router
 from foundation.http.log import log_router
+from foundation.http.log_records import router as log_records
 from foundation.http.operating import router as operating
 from foundation.http.routing import Router
 from foundation.http.stack import build
@@ -156,6 +157,7 @@ class Service:
                 *routers,
                 history_router(self._history, services_and_auditors),
                 log_router(services_and_auditors),
+                log_records,
                 following,
                 operating,
                 story_router([*self.declaration.deciders, ERASURE], readers or {}),

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import asyncpg
 import typer
-from foundation.log import export, proving, rows, trust
+from foundation.log import export, extract, proving, rows, trust
 from foundation.log.damage import Damage
 from foundation.log.envelopes import CLOCK_BACK_SECONDS
 from foundation.log.keys import LogKeys
 from foundation.log.note import KeyMalformed, VerifierKey
-from foundation.log.reader import CHECKPOINT, NOTE_BYTES_MAX, LogFiles, LogUnreadable, open_log
+from foundation.log.reader import CHECKPOINT, NOTE_BYTES_MAX, FolderFiles, LogFiles, LogUnreadable, open_log
 from foundation.log.verify import Seen, Verified, verify
 from foundation.record import RecordMalformed, decode
 
@@ -119,6 +119,9 @@ def verify_(
     with opened_log(place, key, token, data_dir) as it:
         try:
             kept = [seen for one in against or [] for seen in _kept(one, it.trust)]
+            if extract.is_extract(it.files):
+                _verify_extract(it.files, it.trust, as_json)
+                return
             with progress("verifying") as report:
                 found = verify(it.files, it.trust, token=it.token, kept=kept, processes=jobs, clock_back_seconds=clock_back, report=report)
             if it.service is not None:
@@ -144,6 +147,21 @@ async def _compare_rows(folder: DataFolder, service: ServiceSpec, files: LogFile
         await connection.close()
 
 
+def _verify_extract(files: FolderFiles, believed: trust.Trust, as_json: bool) -> None:
+    with progress("verifying") as report:
+        found = extract.verify_extract(files, believed, report=report)
+    if as_json:
+        said = {"whole": True, "origin": found.head.origin, "size": found.head.size, "organisation": found.organisation}
+        out.print_json(data=said | {"records": found.records, "keys_from_log": believed.from_log})
+        return
+    out.print(
+        f"proven: {found.records:,} records of {found.organisation} among the {found.head.size:,} events of {found.head.origin}",
+        markup=False,
+    )
+    out.print("that none of its records was left out is the server's word")
+    _say_trust(believed)
+
+
 def _kept(place: str, believed: trust.Trust) -> Iterator[Seen]:
     """A checkpoint's file, or all checkpoints of another copy."""
     if Path(place).is_file():
@@ -165,7 +183,11 @@ def _say(found: Verified) -> None:
         out.print("no witness that is known here has cosigned its newest checkpoint")
     for where in found.given_up:
         out.print(f"{where} speaks of events that were given up when a later epoch was declared", markup=False)
-    if found.trust.from_log:
+    _say_trust(found.trust)
+
+
+def _say_trust(believed: trust.Trust) -> None:
+    if believed.from_log:
         err.print("the keys are those that lie beside the log: compare them with what the organisation publishes, or name them with --key")
 
 
@@ -189,12 +211,22 @@ def export_(
     place: Place,
     target: Annotated[Path, typer.Argument(help="A directory; one that holds an earlier export is brought up to date.")],
     *,
+    org: Annotated[
+        str | None, typer.Option("--org", help="Only an organisation's records and those below it; its auditor's token.")
+    ] = None,
     key: Keys = None,
     token: Token = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Copy a log into a directory, to be verified, replayed and proved from without the node. One that was cut off goes on."""
+    """Copy a log into a directory, to be verified, replayed and proved from without the node. One that was cut off goes on.
+
+    With --org: the records of one organisation and of those below it, each with what proves it, as its own auditor may have them.
+    """
     with opened_log(place, key, token, data_dir) as it, progress("events") as report:
+        if org is not None:
+            part = extract.extract(it.files, target, it.trust, org, report=report)
+            out.print(f"{target}: {part.records:,} records of {org} out of {part.head.size:,} events", markup=False)
+            return
         done = export.export(it.files, target, it.trust, report=report)
     out.print(f"{target}: {done.size:,} events, {done.size - done.old:,} of them new, {done.files:,} files written", markup=False)
 

@@ -8,6 +8,7 @@ from foundation.log.reader import CHECKPOINT, NOTE_BYTES_MAX, LogFiles, LogUnrea
 from foundation.log.stretches import StoredTiles, decoded
 from foundation.log.tiles import WIDTH, tile_of
 from foundation.log.trust import Trust
+from foundation.merkle import HASH_BYTES
 from foundation.record import leaf_hash
 
 
@@ -24,16 +25,22 @@ def prove(files: LogFiles, trust: Trust, position: int) -> ProofFile:
     head = trust.open(CHECKPOINT, note, quorum=False).checkpoint
     if not 0 <= position < head.size:
         raise NotInLog(position, head)
-    tiles = StoredTiles(files)
+    return ProofFile(position, proved(StoredTiles(files), head, position), note)
+
+
+def proved(tiles: StoredTiles, head: Checkpoint, position: int) -> tuple[bytes, ...]:
+    """The inclusion proof of what the stored tile holds at a position; with it all other hashes of the tile are proven too.
+
+    Raises Damage, LogUnreadable.
+    """
     proof = inclusion(position, head.size, tile_hashes(tiles, head.size))
-    tile = tile_of(0, position // WIDTH, head.size)
-    leaf = tiles[tile][position % WIDTH * 32 : position % WIDTH * 32 + 32]
+    tile, at = tile_of(0, position // WIDTH, head.size), position % WIDTH * HASH_BYTES
     try:
-        verify_inclusion(position, head.size, leaf, proof, head.root)
+        verify_inclusion(position, head.size, tiles[tile][at : at + HASH_BYTES], proof, head.root)
     except ProofInvalid:
         what = f"or a tile above it was altered: position {position} does not lead to the root of the checkpoint of {head.size}"
         raise Damage(Kind.tile_altered, tile.path(), what, position) from None
-    return ProofFile(position, proof, note)
+    return proof
 
 
 def record_at(files: LogFiles, trust: Trust, position: int) -> bytes:

@@ -1,0 +1,158 @@
+"""One organisation's part of a log: the records of its subtree and the hash tiles that prove each of them, for its own auditor.
+
+Beside checkpoint, keys and policy the directory holds `scope` (the organisation's code), `records`, and of the tiles only those that the
+proofs need. What it cannot show is that no record of the organisation was left out; that takes the whole log, or a stream's own versions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeGuard
+
+from foundation.log.checkpoint import Checkpoint
+from foundation.log.damage import Damage, Kind, split
+from foundation.log.export import Folder
+from foundation.log.proofs import inclusion_tiles
+from foundation.log.proving import proved
+from foundation.log.reader import CHECKPOINT, INCOMING, KEYS, NOTE_BYTES_MAX, POLICY, FolderFiles, LogFiles, LogUnreadable
+from foundation.log.stretches import StoredTiles, read_tile
+from foundation.log.tiles import WIDTH, Tile, tile_of
+from foundation.log.trust import Trust, checkpoint_at
+from foundation.log.verify import Report
+from foundation.record import RecordMalformed, decode, leaf_hash
+
+SCOPE = "scope"
+RECORDS = "records"
+
+ANSWER_BYTES_MAX = 16_000_000
+"""More than this is not read of any answer; the server gives half as much."""
+
+POSITION_BYTES = 8
+
+
+class Placed(NamedTuple):
+    """A record and its position."""
+
+    position: int
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """An organisation's records under a checkpoint."""
+
+    organisation: str
+    head: Checkpoint
+    records: int
+
+
+def framed(placed: Placed) -> bytes:
+    """A record in a stream of them: position (8 bytes) ‖ length (2 bytes) ‖ record, big-endian."""
+    return placed.position.to_bytes(POSITION_BYTES, "big") + len(placed.record).to_bytes(2, "big") + placed.record
+
+
+def answer_path(organisation: str, after: int) -> str:
+    """Where a log gives the records of an organisation's subtree behind a position.
+
+    The answer: the last position looked at (8 bytes), then framed records.
+    """
+    return f"organisations/{organisation}/records?after={after}"
+
+
+def extract(files: LogFiles, target: Path, trust: Trust, organisation: str, *, report: Report = lambda done, total: None) -> Extracted:
+    """Fetch what the caller may see of a log into a new directory. Raises Damage, LogUnreadable, OSError."""
+    note = files.read(CHECKPOINT, NOTE_BYTES_MAX)
+    head = trust.open(CHECKPOINT, note, quorum=False).checkpoint
+    folder = Folder(target)
+    folder.write(INCOMING, note)
+    positions: list[int] = []
+    content = bytearray()
+    after = -1
+    while after < head.size - 1:
+        answer = files.read(answer_path(organisation, after), ANSWER_BYTES_MAX)
+        looked = int.from_bytes(answer[:POSITION_BYTES], "big")
+        if looked <= after:
+            raise LogUnreadable(f"{files.place} gives no records behind position {after}")
+        for one in unframed(RECORDS, answer[POSITION_BYTES:]):
+            if one.position < head.size:
+                positions.append(one.position)
+                content += framed(one)
+        after = looked
+        report(min(after + 1, head.size), head.size)
+    for tile in sorted(needed(positions, head.size), key=Tile.path):
+        folder.write(tile.path(), read_tile(files, tile))
+    for name in (KEYS, POLICY):
+        folder.write(name, files.read(name, NOTE_BYTES_MAX))
+    folder.write(SCOPE, f"{organisation}\n".encode())
+    folder.write(RECORDS, bytes(content))
+    folder.write(CHECKPOINT, note)
+    folder.remove(INCOMING)
+    return Extracted(organisation, head, len(positions))
+
+
+def verify_extract(files: FolderFiles, trust: Trust, *, report: Report = lambda done, total: None) -> Extracted:
+    """Every record stands where it says under the checkpoint, and no file is there that no proof needs. Raises Damage, LogUnreadable."""
+    head = checkpoint_at(files, CHECKPOINT, trust, quorum=True).checkpoint
+    organisation = files.read(SCOPE, NOTE_BYTES_MAX).decode("utf-8", "replace").strip()
+    tiles, proven, last, count = StoredTiles(files), dict[Tile, list[bytes]](), -1, 0
+    needed_paths = {CHECKPOINT, KEYS, POLICY, SCOPE, RECORDS}
+    for position, record in records_in(files):
+        if not last < position < head.size:
+            raise Damage(Kind.entries_malformed, RECORDS, f"position {position} does not follow {last} in a log of {head.size}", position)
+        tile = tile_of(0, position // WIDTH, head.size)
+        if tile not in proven:
+            # The proof of one hash takes in all others of its tile, so they are all proven with it.
+            proved(tiles, head, position)
+            proven = {tile: split(tiles[tile])}
+            needed_paths |= {one.path() for one in inclusion_tiles(position, head.size)} | {tile.path()}
+        if proven[tile][position % WIDTH] != leaf_hash(record):
+            raise Damage(Kind.record_altered, RECORDS, f"the record at position {position} is not the one that the log holds", position)
+        try:
+            if decode(record).org is None:
+                raise Damage(Kind.record_foreign, RECORDS, f"the record at position {position} is of no organisation", position)
+        except RecordMalformed:
+            raise Damage(Kind.record_malformed, RECORDS, f"position {position} holds no record", position) from None
+        last, count = position, count + 1
+        report(position + 1, head.size)
+    foreign = next((path for path in sorted(files.under("")) if path not in needed_paths), None)
+    if foreign is not None:
+        raise Damage(Kind.file_foreign, foreign, "is needed by no proof")
+    return Extracted(organisation, head, count)
+
+
+def is_extract(files: LogFiles) -> TypeGuard[FolderFiles]:
+    """Whether a directory holds one organisation's part of a log only."""
+    return isinstance(files, FolderFiles) and (files.folder / SCOPE).is_file()
+
+
+def needed(positions: list[int], size: int) -> set[Tile]:
+    """The tiles that the proofs of these positions read."""
+    one_of_each = {position // WIDTH: position for position in positions}
+    tiles = {tile_of(0, number, size) for number in one_of_each}
+    return tiles.union(*(inclusion_tiles(position, size) for position in one_of_each.values()))
+
+
+def records_in(files: FolderFiles) -> Iterator[Placed]:
+    """The records of an organisation's part, from the file, one at a time. Raises Damage."""
+    try:
+        with (files.folder / RECORDS).open("rb") as file:
+            while head := file.read(POSITION_BYTES + 2):
+                length = int.from_bytes(head[POSITION_BYTES:], "big")
+                record = file.read(length)
+                if len(head) < POSITION_BYTES + 2 or len(record) != length or not length:
+                    raise Damage(Kind.entries_malformed, RECORDS, "ends within a record")
+                yield Placed(int.from_bytes(head[:POSITION_BYTES], "big"), record)
+    except FileNotFoundError:
+        raise Damage(Kind.entries_missing, RECORDS, "is missing") from None
+
+
+def unframed(where: str, content: bytes) -> Iterator[Placed]:
+    """The records of an answer. Raises Damage."""
+    at = 0
+    while at < len(content):
+        start = at + POSITION_BYTES + 2
+        end = start + int.from_bytes(content[start - 2 : start], "big")
+        if end > len(content) or end == start:
+            raise Damage(Kind.entries_malformed, where, "ends within a record")
+        yield Placed(int.from_bytes(content[at : at + POSITION_BYTES], "big"), content[start:end])
+        at = end

@@ -1,0 +1,99 @@
+"""One organisation's part of a log: its records alone, each proven, and nothing that can be changed unseen."""
+
+from pathlib import Path
+
+import pytest
+from foundation.log.damage import Damage, Kind
+from foundation.log.extract import Extracted, Placed, extract, framed, is_extract, records_in, verify_extract
+from foundation.log.proving import check, prove
+from foundation.log.reader import FolderFiles, LogUnreadable
+from foundation.log.trust import found, given
+from foundation.record import decode
+from hypothesis import given as over
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from .sample import LOG, WITNESS, history, put, write
+
+SIZE = 1_700
+HISTORY = history(SIZE)
+ORGANISATION = "370911"
+PAGE = 400
+
+
+class Answering(FolderFiles):
+    """A log's server: tiles and checkpoints for everybody, entries for nobody, an organisation's records page by page."""
+
+    def read(self, path: str, size_max: int) -> bytes:
+        assert not path.startswith("tile/entries")
+        if not path.startswith("organisations/"):
+            return super().read(path, size_max)
+        _, organisation, rest = path.split("/")
+        first = int(rest.partition("?after=")[2]) + 1
+        end = min(first + PAGE, SIZE)
+        its = (Placed(at, HISTORY[at]) for at in range(first, end) if at % 7 == 0 and decode(HISTORY[at]).org == organisation)
+        return (end - 1).to_bytes(8, "big") + b"".join(map(framed, its))
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("extract")
+    extract(Answering(write(folder / "log", HISTORY, [300])), folder / "part", given([LOG.verifier]), ORGANISATION)
+    return folder / "part"
+
+
+def verified(part: Path) -> Extracted:
+    files = FolderFiles(part)
+    return verify_extract(files, found(files))
+
+
+EXPECTED = [at for at in range(SIZE) if at % 7 == 0 and decode(HISTORY[at]).org == ORGANISATION]
+
+
+def test_it_holds_the_organisations_records_each_proven(part: Path) -> None:
+    files = FolderFiles(part)
+    assert is_extract(files)
+    assert [one.position for one in records_in(files)] == EXPECTED
+    said = verified(part)
+    assert (said.organisation, said.records, said.head.size) == (ORGANISATION, len(EXPECTED), SIZE)
+    assert b"370902" not in (part / "records").read_bytes()
+    one = EXPECTED[-1]
+    trust = given([LOG.verifier, WITNESS.verifier])
+    assert check("a proof", prove(files, trust, one).encode(), HISTORY[one], trust)[0] == one
+
+
+@settings(max_examples=300)
+@over(data=st.data(), at=st.integers(0, 2**40), change=st.integers(1, 255))
+def test_any_byte(part: Path, data: st.DataObject, at: int, change: int) -> None:
+    """The scope is the server's word and the policy says whom one trusts; any other byte is proven."""
+    path = data.draw(st.sampled_from(sorted(set(FolderFiles(part).under("")) - {"policy", "scope"})))
+    before = (part / path).read_bytes()
+    content = bytearray(before)
+    content[at % len(before)] ^= change
+    (part / path).write_bytes(content)
+    try:
+        with pytest.raises(Damage):
+            verified(part)
+    finally:
+        (part / path).write_bytes(before)
+
+
+def test_a_record_that_is_none_of_its(part: Path) -> None:
+    before = (part / "records").read_bytes()
+    other = next(at for at in range(SIZE) if decode(HISTORY[at]).org is None and at > EXPECTED[-1])
+    put(part, "records", before + framed(Placed(other, HISTORY[other])))
+    try:
+        with pytest.raises(Damage) as caught:
+            verified(part)
+        assert caught.value.kind in (Kind.record_foreign, Kind.tile_missing)
+    finally:
+        put(part, "records", before)
+
+
+def test_a_server_that_does_not_go_on(tmp_path: Path) -> None:
+    class Stuck(Answering):
+        def read(self, path: str, size_max: int) -> bytes:
+            return bytes(8) if path.startswith("organisations/") else super().read(path, size_max)
+
+    with pytest.raises(LogUnreadable, match="behind position 0"):
+        extract(Stuck(write(tmp_path / "log", HISTORY)), tmp_path / "part", given([LOG.verifier]), ORGANISATION)
