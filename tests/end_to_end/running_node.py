@@ -11,12 +11,12 @@ from typing import Any
 import assistance.main
 import httpx
 import membership.main
+from assistance.settings import Settings as AssistanceSettings
 from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import Broker
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.running import Parts
 from foundation.service import Service
-from foundation.settings import Settings
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 from membership.settings import Settings as MembershipSettings
@@ -99,7 +99,7 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
         client = await stack.enter_async_context(httpx.AsyncClient(transport=by_name(mounts), timeout=60))
         for name, main, kind in (
             ("membership", membership.main, MembershipSettings),
-            ("assistance", assistance.main, Settings),
+            ("assistance", assistance.main, AssistanceSettings),
         ):
             role = f"{name}_{suffix}"
             await keeper.admit(role, "secret", next(spec.purposes for spec in SERVICES if spec.name == name))
@@ -109,7 +109,7 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
                 vault_dsn=as_role(databases["vault"], role, "secret"),
                 master_key_file=folder / "master.key",
                 kafka_bootstrap="unused",
-                sources={"membership": "http://membership", "assistance": "http://assistance"},
+                sources={name: f"http://{name}" for name in ("membership", "assistance", "rights")},
                 signing_key_file=folder / "node.pem",
                 request_key_file=folder / f"{name}.request",
                 database_connections=8,

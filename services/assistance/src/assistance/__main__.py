@@ -1,8 +1,8 @@
 """Runs the service: `python -m assistance`."""
 
 from foundation.service import run
-from foundation.settings import Settings
 
 from assistance.main import create_app
+from assistance.settings import Settings
 
 run(create_app, Settings())

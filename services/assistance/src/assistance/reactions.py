@@ -1,11 +1,19 @@
 """What follows in assistance from other services' events. Pure; the functions' names stay for ever (they are in the commands' ids)."""
 
-from contracts import membership
+from contracts import membership, rights
 from contracts.assistance import EndReason
+from contracts.assistance.applications import StopReason
+from foundation.ids import command_id
 from foundation.reactions import Issue, reacts_to
 
+from assistance.applications.commands import DraftForChair
+from assistance.applications.making import DRAFT_FOR_CHAIR
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Resume, Stop
 from assistance.eligibility.commands import EndEligibility, RestoreEligibility
 from assistance.eligibility.eligibility import ELIGIBILITY
+
+CHAIR_PROTECTION = "chair-protection"
+"""The programme that a confirmed dismissal asks for."""
 
 
 @reacts_to(membership.MemberLeft)
@@ -38,4 +46,28 @@ def _ended(event: membership.MemberLeft | membership.MemberExpelled | membership
     return Issue(ELIGIBILITY, event.member, command)
 
 
-REACTIONS = (end_eligibility_on_leaving, end_eligibility_on_expulsion, end_eligibility_on_death, restore_eligibility)
+@reacts_to(membership.MemberDied)
+def stop_aid_on_death(event: membership.MemberDied) -> Issue:
+    """Nothing more is granted or paid to the dead, until an heir is proven."""
+    return Issue(BENEFICIARY, event.member, Stop(event.member, StopReason.died, event.effective_on))
+
+
+@reacts_to(membership.MemberReinstated)
+def resume_aid(event: membership.MemberReinstated) -> Issue:
+    """A death in error stops nothing any more."""
+    return Issue(BENEFICIARY, event.member, Resume(event.member, event.effective_on))
+
+
+@reacts_to(rights.ChairDismissalConfirmed)
+def ask_for_chair_protection(event: rights.ChairDismissalConfirmed) -> Issue:
+    """Half a year's living allowance for a chair dismissed for defending workers: it goes straight to those who decide."""
+    application = command_id("chair protection", event.case).hex
+    facts = {"monthly_living_fen": event.monthly_living_fen, "months": event.months}
+    command = DraftForChair(application, event.organisation, CHAIR_PROTECTION, event.chair, event.case, facts, event.dismissed_on)
+    return Issue(DRAFT_FOR_CHAIR, application, command)
+
+
+REACTIONS = (
+    *(end_eligibility_on_leaving, end_eligibility_on_expulsion, end_eligibility_on_death, restore_eligibility),
+    *(stop_aid_on_death, resume_aid, ask_for_chair_protection),
+)

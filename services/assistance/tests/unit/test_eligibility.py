@@ -62,7 +62,7 @@ def test_an_end_in_error_is_set_aside() -> None:
     ],
 )
 def test_every_end_of_a_membership_ends_eligibility(event: Event, reason: EndReason) -> None:
-    (issue,) = [reaction.react(event) for reaction in REACTIONS if reaction.event is type(event)]
+    (issue, *_) = [reaction.react(event) for reaction in REACTIONS if reaction.event is type(event)]
     assert not isinstance(issue, list | tuple)
     assert (issue.id, issue.command) == (ID, commands.EndEligibility(ID, MILL, reason, DAY))  # type: ignore[union-attr]
 
@@ -73,6 +73,9 @@ def test_names_of_reactions_stand_still() -> None:
         "end_eligibility_on_expulsion",
         "end_eligibility_on_death",
         "restore_eligibility",
+        "stop_aid_on_death",
+        "resume_aid",
+        "ask_for_chair_protection",
     ]
 
 

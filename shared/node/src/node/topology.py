@@ -22,7 +22,7 @@ class ServiceSpec:
 
 SERVICES = (
     ServiceSpec("membership", 1, purposes=("membership", "roster", "erasure")),
-    ServiceSpec("assistance", 2, follows=("membership",)),
+    ServiceSpec("assistance", 2, follows=("membership", "rights"), purposes=("assistance", "hardship")),
     ServiceSpec("rights", 3, follows=("membership",)),
     ServiceSpec("training", 4, follows=("membership",)),
 )
