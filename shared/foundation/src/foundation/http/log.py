@@ -30,7 +30,10 @@ FOR_EVER = "max-age=31536000, immutable"
 
 SIZE_TYPE = "text/x.tlog.size"
 TILE_TYPE = "application/octet-stream"
-_SIZE = {"description": "- the old size is another than that of the checkpoint cosigned last, which is given", "content": {SIZE_TYPE: {}}}
+_SIZE = {
+    "description": "- the old size is another than that of the checkpoint cosigned last, which is given",
+    "content": {SIZE_TYPE: {"schema": {"type": "string"}}},
+}
 _TILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The tile", "content": {TILE_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -77,6 +80,7 @@ class LogUnreadable(Refusal):
 def log_router(authorise: Callable[..., Any]) -> Router:
     """The routes; `authorise` is a dependency that raises for whoever may not read entries."""
     router = Router(tags=["log"])
+    tile_responses = {**_TILE, **problems(LogUnreadable)}
 
     @router.get("/log/checkpoint", response_class=PlainTextResponse)
     async def checkpoint(app: App) -> Response:
@@ -103,12 +107,12 @@ def log_router(authorise: Callable[..., Any]) -> Router:
         """The log and its witnesses (C2SP tlog-policy)."""
         return _text((await app.log.policy()).decode(), KEPT)
 
-    @router.get("/log/tile/entries/{bundle:path}", dependencies=[Depends(authorise)], response_class=Response, responses=_TILE)
+    @router.get("/log/tile/entries/{bundle:path}", dependencies=[Depends(authorise)], response_class=Response, responses=tile_responses)
     async def entries(bundle: str, app: App) -> Response:
         """256 records, or as many as the path says, each as its length (two bytes, big-endian) and its bytes."""
         return await _tile(app, f"tile/entries/{bundle}", f"private, {FOR_EVER}")
 
-    @router.get("/log/tile/{tile:path}", response_class=Response, responses={**_TILE, **problems(LogUnreadable)})
+    @router.get("/log/tile/{tile:path}", response_class=Response, responses=tile_responses)
     async def hashes(tile: str, app: App) -> Response:
         """256 hashes of 32 bytes, or as many as the path says: `/log/tile/0/x001/x234/067.p/3` (C2SP tlog-tiles)."""
         return await _tile(app, f"tile/{tile}", f"public, {FOR_EVER}")
@@ -128,7 +132,7 @@ def log_router(authorise: Callable[..., Any]) -> Router:
         try:
             line = await app.log.witness.add_checkpoint(await request.body())
         except witness.OtherSize as other:
-            return Response(f"{other.size}\n", 409, media_type=SIZE_TYPE)
+            return Response(f"{other.size}\n", 409, {"content-type": SIZE_TYPE})  # of the type alone, without a charset
         except witness.AddCheckpointMalformed as error:
             raise AddCheckpointMalformed(str(error)) from None
         except witness.NotSigned as error:

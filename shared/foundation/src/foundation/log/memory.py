@@ -5,6 +5,7 @@ A database that was restored from an old backup finds here what it once signed, 
 
 import os
 from pathlib import Path
+from threading import get_ident
 
 from foundation.log.checkpoint import Checkpoint, CheckpointMalformed, OtherOrigin, open_checkpoint
 from foundation.log.keys import LogKeys
@@ -35,7 +36,7 @@ class LastSigned:
 
     def write(self, note: str) -> None:
         """Remember another checkpoint, durably."""
-        making = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        making = self._path.with_name(f".{self._path.name}.{os.getpid()}.{get_ident()}")
         with making.open("w") as file:
             file.write(note)
             file.flush()

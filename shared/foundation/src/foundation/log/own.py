@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from foundation.log.keys import LogKeys
 from foundation.log.policy import Party, Policy
 from foundation.log.reaches import epoch_of
-from foundation.log.storage import LogStore
+from foundation.log.storage import LogDamaged, LogStore
 from foundation.log.tiles import Tile
 from foundation.log.witness import Witness
 
@@ -25,16 +25,16 @@ class OwnLog:
         return None if found is None else found.note
 
     async def tile(self, tile: Tile) -> bytes | None:
-        """A hash tile or an entry bundle; None where the newest published checkpoint does not cover all of it.
-
-        What no checkpoint covers may still turn out otherwise, after a restored backup, and readers keep tiles for ever.
+        """A hash tile or an entry bundle; None where the newest published checkpoint does not cover all of it: that may still turn out
+        otherwise, after a restored backup, and readers keep tiles for ever. Raises LogDamaged where it covers what is not there.
         """
         newest = await self.store.published()
         if newest is None or tile.leaves.stop > newest.size:
             return None
-        if tile.level is None:
-            return await self.store.bundle(tile)
-        return (await self.store.tiles([tile])).get(tile)
+        found = await self.store.bundle(tile) if tile.level is None else (await self.store.tiles([tile])).get(tile)
+        if found is None:
+            raise LogDamaged(f"{tile.path()} is gone")
+        return found
 
     async def verifiers(self) -> str:
         """The log's verifier key of the epoch it is in, a line."""

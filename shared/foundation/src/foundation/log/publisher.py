@@ -168,8 +168,7 @@ class Publisher:
         cosigned = {cosigner.name: signature for cosigner, signature in zip(asked, answers, strict=True) if signature is not None}
         self._note_silence(frozenset(cosigner.name for cosigner in asked) - cosigned.keys())
         if cosigned or checkpoint.published_at is None:
-            note = checkpoint.note + "".join(signature.line() for signature in cosigned.values())
-            checkpoint = await self._store.publish(checkpoint.size, note, [*checkpoint.witnesses, *cosigned], self._clock.now())
+            checkpoint = await self._store.publish(checkpoint, cosigned, self._clock.now())
         self.standing.published, self.standing.published_at = checkpoint.size, checkpoint.published_at
         self.standing.unwitnessed_since = None if checkpoint.witnesses else await self._store.unwitnessed_since()
 

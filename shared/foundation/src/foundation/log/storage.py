@@ -4,7 +4,7 @@ Files in the layout of AUDIT-LOG "Tiles" are cut from these when they are asked 
 (docs/decisions/0011-transparency-log.md).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -13,6 +13,7 @@ import asyncpg
 
 from foundation.cursor import Connection, Pool
 from foundation.log.edge import Edge
+from foundation.log.note import Signature
 from foundation.log.proofs import HashReader, consistency, consistency_tiles, root, root_tiles, tile_hashes
 from foundation.log.tiles import WIDTH, Tile, TileMalformed, encode_bundle
 from foundation.merkle import HASH_BYTES
@@ -151,15 +152,20 @@ class LogStore:
             raise LogDamaged(f"another checkpoint of size {signed.size} was signed before")
         return kept
 
-    async def publish(self, size: int, note: str, witnesses: Iterable[str], now: datetime) -> Stored:
-        """Let everybody see a checkpoint, with the cosignatures that its note has now."""
+    async def publish(self, checkpoint: Stored, cosigned: Mapping[str, Signature], now: datetime) -> Stored:
+        """Let everybody see a checkpoint, with the cosignatures that have come (by the witness's name).
+
+        Where another publisher was faster, what it published stands, and is returned.
+        """
+        note = checkpoint.note + "".join(signature.line() for signature in cosigned.values())
         await self.pool.execute(
-            "update log_checkpoints set note = $2, witnesses = $3, published_at = coalesce(published_at, $4) where size = $1",
-            *(size, note, list(witnesses), now),
+            "update log_checkpoints set note = $3, witnesses = witnesses || $4, published_at = coalesce(published_at, $5)"
+            " where size = $1 and note = $2",
+            *(checkpoint.size, checkpoint.note, note, list(cosigned), now),
         )
-        row = await self.pool.fetchrow(_CHECKPOINTS + " where size = $1", size)
+        row = await self.pool.fetchrow(_CHECKPOINTS + " where size = $1", checkpoint.size)
         if row is None:
-            raise LogDamaged(f"the checkpoint of size {size} is gone")
+            raise LogDamaged(f"the checkpoint of size {checkpoint.size} is gone")
         return Stored.of(row)
 
 

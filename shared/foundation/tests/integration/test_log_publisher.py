@@ -1,0 +1,343 @@
+"""Checkpoints of a history: signed over what is durable, witnessed, published, kept; through crashes, restored backups and damage."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from foundation.clock import SystemClock
+from foundation.log.checkpoint import open_checkpoint
+from foundation.log.own import OwnLog
+from foundation.log.publisher import Publisher
+from foundation.log.storage import LogDamaged
+from foundation.log.tiles import Tile
+from foundation.log.witness import Witness
+from foundation.store import guard as guard_module
+from foundation.store.port import Appended, AppendRequest, NewEvent, StreamAppend, WritesRefused
+
+from .log_world import NAME, NOW, SIBLING, TYPE, World, record, world
+
+
+@pytest.fixture(autouse=True)
+def asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "AGAIN_SECONDS", 0.0)
+
+
+def append(stream: str = "s-new", expected: int = 0) -> AppendRequest:
+    return AppendRequest((StreamAppend(stream, expected, (NewEvent(TYPE, record(0, stream)),)),))
+
+
+async def test_a_history_is_signed_witnessed_and_published(migrated: str, tmp_path: Path) -> None:
+    async with world(migrated, tmp_path) as it:
+        await it.publisher.advance()
+        assert await it.log.published() is None  # nothing to say yet
+        for count in (1, 2, 253, 1, 300, 66_000):
+            await it.fill(count)
+            await it.publisher.advance()
+            newest = await it.check()
+            assert newest.witnesses == (SIBLING,)
+            public = it.keys.public(SIBLING).witness
+            assert open_checkpoint(newest.note.encode(), it.keys.public(NAME).log, [public]).note.signed_by(public)
+        assert await it.log.sizes() == [1, 3, 256, 257, 557, 66_557]
+        before = it.asked.copy()
+        await it.publisher.advance()
+        assert it.asked == before  # it has not grown, so nobody is asked
+        assert it.asked.count(409) == 0
+
+
+async def test_tiles_take_little_more_than_their_hashes(migrated: str, tmp_path: Path) -> None:
+    async with world(migrated, tmp_path) as it:
+        await it.fill(65_536)
+        await it.publisher.advance()
+        await it.pool.execute("vacuum analyze log_tiles")
+        bare = await it.pool.fetchval("select sum(octet_length(hashes)) from log_tiles")
+        taken = await it.pool.fetchval("select pg_total_relation_size('log_tiles')")
+        assert bare == 257 * 8_192
+        assert taken < 1.2 * bare
+
+
+# ------------------------------------------------------------------------------------------------------------- crashes
+
+
+class Crash(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+class Crashing:
+    """Runs a coroutine up to its n-th suspension and ends it there: before what it waits for has answered, or just after.
+
+    `cut` takes its connections away first, so that nothing which is still done on the way out reaches anybody.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, None], suspensions: int, cut: Callable[[], None], *, answered: bool) -> None:
+        self._work, self._suspensions, self._cut, self._answered = work, suspensions, cut, answered
+        self.crashed = False
+
+    def __await__(self) -> Generator[Any, None, None]:
+        steps = self._work.__await__()
+        try:
+            waited_for = next(steps)
+            for _ in range(self._suspensions):
+                yield waited_for
+                waited_for = next(steps)
+            if self._answered:
+                yield waited_for
+            self._cut()
+            self.crashed = True
+            waited_for = steps.throw(Crash())
+            while True:
+                yield waited_for
+                waited_for = next(steps)
+        except StopIteration:
+            return
+
+
+async def crashed(it: World, suspensions: int, *, answered: bool) -> bool:
+    """Whether it came to the crash: otherwise it was done before."""
+    before = asyncio.all_tasks()
+    crashing = Crashing(it.publisher.advance(), suspensions, it.pool.terminate, answered=answered)
+
+    async def run() -> None:
+        await crashing
+
+    try:
+        await run()
+    except (Crash, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+        assert crashing.crashed
+    finally:
+        for task in asyncio.all_tasks() - before:
+            task.cancel()
+    return crashing.crashed
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_crash_at_any_step_leaves_a_log_that_goes_on(migrated: str, tmp_path: Path, answered: bool) -> None:
+    """Every await of integrating, signing, persisting, remembering, being cosigned and publishing is the last one of some life."""
+    async with world(migrated, tmp_path) as it:
+        await it.fill(200)
+        await it.publisher.advance()
+    suspensions, more, sizes = 0, True, [200]
+    while more:
+        async with world(migrated, tmp_path) as it:
+            await it.fill(60)
+            more = await crashed(it, suspensions, answered=answered)
+        async with world(migrated, tmp_path) as it:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(it.guard, "_refusal", None)
+                await it.guard.check()  # nobody objects to what a crash left
+            seen = await it.log.sizes()
+            assert seen[: len(sizes)] == sizes  # what was published stays published
+            await it.fill(1)
+            await it.publisher.advance()
+            assert (await it.check()).witnesses == (SIBLING,)
+            sizes = await it.log.sizes()
+        suspensions += 1
+    assert suspensions > 20
+
+
+async def test_racing_services_sign_one_history(migrated: str, tmp_path: Path) -> None:
+    async with world(migrated, tmp_path) as one, world(migrated, tmp_path) as other:
+        for _ in range(8):
+            await one.fill(700)
+            await asyncio.gather(*(it.publisher.advance() for it in (one, other, one, other)))
+            await one.fill(3)
+            await asyncio.gather(one.publisher.advance(), other.fill(100), other.publisher.advance())
+        await one.fill(1)
+        await one.publisher.advance()
+        await one.check()
+
+
+# ----------------------------------------------------------------------------------------------------------- witnesses
+
+
+async def test_it_goes_on_without_witnesses_and_says_since_when(migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(migrated, tmp_path) as it:
+        it.silent = True
+        await it.fill(3)
+        await it.publisher.advance()
+        first = await it.check()
+        assert first.witnesses == ()
+        await it.fill(3)
+        await it.publisher.advance()
+        assert (await it.check()).size == 6
+        assert it.publisher.standing.unwitnessed_since == first.signed_at
+        it.silent = False
+        monkeypatch.setattr("foundation.log.publisher.WITNESS_AGAIN_SECONDS", 0.0)
+        await it.publisher.advance()  # the same checkpoint, with another signature
+        newest = await it.check()
+        assert (newest.size, newest.witnesses) == (6, (SIBLING,))
+        assert it.publisher.standing.unwitnessed_since is None
+
+
+async def test_a_checkpoint_is_durable_before_anybody_is_shown_it(migrated: str, tmp_path: Path) -> None:
+    async with world(migrated, tmp_path) as it:
+        await it.fill(3)
+        seen: list[int] = []
+        ask = Publisher._ask
+
+        async def looked(self: Publisher, *arguments: Any) -> Any:
+            signed, remembered = await it.log.newest(), it.memory.read()
+            assert signed is not None
+            assert remembered is not None
+            assert await it.log.published() is None
+            seen.append(signed.size)
+            return await ask(self, *arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Publisher, "_ask", looked)
+            await it.publisher.advance()
+        assert seen == [3]
+
+
+# ----------------------------------------------------------------------------------------------------------- old backups
+
+
+async def rolled_back(migrated: str, folder: Path, *, witness_too: bool = False) -> None:
+    """A history of 600 records, signed and witnessed, restored to its first 300."""
+    async with world(migrated, folder) as it:
+        for count in (300, 300):
+            await it.fill(count)
+            await it.publisher.advance()
+        await it.roll_back_to(300, witness_too=witness_too)
+
+
+async def test_an_old_backup_is_neither_signed_nor_written(migrated: str, tmp_path: Path) -> None:
+    await rolled_back(migrated, tmp_path)
+    (tmp_path / f"{NAME}.checkpoint").unlink()
+    async with world(migrated, tmp_path) as it:
+        with pytest.raises(WritesRefused, match=f"ends at position 299, but the witness in {SIBLING} has seen 599"):
+            await it.store.append([append()])
+        await it.publisher.advance()
+        assert it.publisher.standing.held
+        assert await it.log.sizes() == [300]
+        await it.store.close()
+
+
+async def test_a_node_restored_with_all_its_witnesses_is_found_out_by_the_file_beside(migrated: str, tmp_path: Path) -> None:
+    await rolled_back(migrated, tmp_path, witness_too=True)
+    async with world(migrated, tmp_path) as it:
+        with pytest.raises(WritesRefused, match="the last checkpoint signed has seen 599"):
+            await it.store.append([append()])
+        await it.store.close()
+
+
+async def test_a_fork_that_has_grown_past_its_witnesses_is_refused(migrated: str, tmp_path: Path) -> None:
+    """The witness was away while the backup was restored and written on: size alone does not give it away."""
+    await rolled_back(migrated, tmp_path)
+    (tmp_path / f"{NAME}.checkpoint").unlink()
+    async with world(migrated, tmp_path) as it:
+        await it.fill(1_000, "fork")
+        await it.publisher.advance()
+        assert 422 in it.asked
+        assert it.publisher.standing.held
+        assert await it.log.sizes() == [300]  # nobody is shown the fork
+        with pytest.raises(WritesRefused, match="has seen another record"):
+            await it.store.append([append()])
+        await it.store.close()
+
+
+async def test_what_is_taken_back_is_signed_on(migrated: str, tmp_path: Path) -> None:
+    await rolled_back(migrated, tmp_path)
+    async with world(migrated, tmp_path) as it:
+        with pytest.raises(WritesRefused):
+            await it.store.append([append()])
+        await it.fill(300)  # the same records as before
+        assert await it.store.append([append()]) == [Appended(600)]
+        await it.publisher.advance()
+        assert (await it.check()).witnesses == (SIBLING,)
+        await it.store.close()
+
+
+async def test_a_new_epoch_is_a_new_log_that_names_the_old_one(migrated: str, tmp_path: Path) -> None:
+    await rolled_back(migrated, tmp_path)
+    async with world(migrated, tmp_path) as it:
+        with pytest.raises(WritesRefused):
+            await it.store.append([append()])
+        await it.guard.declare_epoch(origin=it.keys.origin(NAME), source="/nodes/1/books", actor="operator", now=NOW)
+        await it.publisher.advance()
+        newest = await it.check()
+        assert (newest.size, newest.epoch, newest.witnesses) == (301, 1, (SIBLING,))
+        assert newest.note.startswith("union.example/1/books/epoch-1\n301\n")
+        row = await it.pool.fetchrow("select * from epochs")
+        old = await it.log.published(300)
+        assert row is not None
+        assert old is not None
+        assert (row["old_origin"], row["old_size"], row["old_root"]) == ("union.example/1/books", 300, old.root)
+        assert await it.store.append([append()]) == [Appended(301)]
+        await it.publisher.advance()
+        await it.check()
+        await it.store.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------- damage
+
+DAMAGES = {
+    "a record is missing": ("delete from events where position = 310", "a record is missing between positions 300 and 399"),
+    "a record was edited": (
+        "update events set record = convert_to('{}', 'UTF8') where position = 320",
+        "a record between positions 300 and 399 does not hash to its leaf",
+    ),
+    "the end was cut off": ("delete from events where position >= 290", "the history has 290 records, and 300 of them"),
+    "the edge was cut": ("update log_state set edge = substr(edge, 1, 64)", "the edge of a tree of 300 has"),
+    "the edge was changed": ("update log_state set edge = set_byte(edge, 5, get_byte(edge, 5) # 1)", "does not continue the checkpoint"),
+    "the state is gone": ("delete from log_state", "the log's state is gone"),
+    "the state was set back": (
+        "update log_state set size = 255, edge = (select string_agg(leaf, ''::bytea order by position) from events where position < 254)"
+        " || sha256('x')",
+        "tile/0/000 was written before, with other hashes",
+    ),
+    "a checkpoint was changed": ("update log_checkpoints set root = sha256('x')", "does not continue the checkpoint signed at 300"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_damage_stops_the_log_with_an_alarm(migrated: str, tmp_path: Path, damage: str) -> None:
+    statement, words = DAMAGES[damage]
+    async with world(migrated, tmp_path) as it:
+        await it.fill(300)
+        await it.publisher.advance()
+        if "cut off" not in damage:
+            await it.fill(100)
+        await it.by_force(statement)
+        async with asyncio.timeout(20):
+            await it.publisher.run()  # comes to an end by itself
+        assert words in (it.publisher.standing.damage or "")
+        assert await it.log.sizes() == [300]
+        with pytest.raises(LogDamaged):
+            await it.publisher.advance()
+
+
+@pytest.mark.parametrize(("statement", "path"), [("delete from log_tiles", "tile/0/000"), ("delete from events", "tile/entries/000.p/3")])
+async def test_what_a_checkpoint_covers_and_is_gone_is_damage(migrated: str, tmp_path: Path, statement: str, path: str) -> None:
+    async with world(migrated, tmp_path) as it:
+        await it.fill(300)
+        await it.publisher.advance()
+        own = OwnLog(NAME, it.log, it.keys, Witness(it.pool, it.keys, NAME, SystemClock()))
+        assert await own.tile(Tile.parse(path)) is not None
+        await it.by_force(statement)
+        with pytest.raises(LogDamaged, match="is gone"):
+            await own.tile(Tile.parse(path))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update log_tiles set hashes = hashes",
+        "delete from log_tiles",
+        "truncate log_tiles",
+        "delete from log_checkpoints",
+        "truncate log_checkpoints",
+        "update log_checkpoints set root = sha256('x')",
+        "update log_checkpoints set published_at = null",
+        "update log_checkpoints set published_at = now()",
+        "update log_checkpoints set note = 'another'",
+    ],
+)
+async def test_what_was_written_is_not_changed_by_mistake(migrated: str, tmp_path: Path, statement: str) -> None:
+    async with world(migrated, tmp_path) as it:
+        await it.fill(300)
+        await it.publisher.advance()
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await it.pool.execute(statement)
