@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from foundation.log.damage import Damage, Kind
+from foundation.log.damage import Damage
 from foundation.log.extract import Extracted, Placed, extract, framed, is_extract, records_in, verify_extract
 from foundation.log.proving import check, prove
 from foundation.log.reader import FolderFiles, LogUnreadable
@@ -13,7 +13,7 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from .sample import LOG, WITNESS, history, put, write
+from .sample import LOG, WITNESS, history, write
 
 SIZE = 1_700
 HISTORY = history(SIZE)
@@ -76,18 +76,6 @@ def test_any_byte(part: Path, data: st.DataObject, at: int, change: int) -> None
             verified(part)
     finally:
         (part / path).write_bytes(before)
-
-
-def test_a_record_that_is_none_of_its(part: Path) -> None:
-    before = (part / "records").read_bytes()
-    other = next(at for at in range(SIZE) if decode(HISTORY[at]).org is None and at > EXPECTED[-1])
-    put(part, "records", before + framed(Placed(other, HISTORY[other])))
-    try:
-        with pytest.raises(Damage) as caught:
-            verified(part)
-        assert caught.value.kind in (Kind.record_foreign, Kind.tile_missing)
-    finally:
-        put(part, "records", before)
 
 
 def test_a_server_that_does_not_go_on(tmp_path: Path) -> None:

@@ -39,11 +39,11 @@ Position = Annotated[int, Query(ge=-1, le=2**62)]
     },
 )
 async def records(organisation: Organisation, caller: Caller, app: App, after: Position = -1) -> Response:
-    """The records behind a position that were made for an organisation or for one below it, as the hierarchy stands today.
+    """The records behind a position that were made for an organisation or one below it, or name one, as the hierarchy stands today.
 
     For its auditors. Records that name no organisation, as those of confidential cases, are not among them.
     """
-    await caller.require("auditor", unit=organisation)
+    await caller.require_service_or("auditor", unit=organisation)
     try:
         looked, found = await _below(app, organisation, after, app.today())
     except StoreUnavailable:
@@ -59,7 +59,12 @@ async def _below(app: Application, organisation: str, after: int, today: date) -
         if not page:
             break
         for one in page:
-            if decode(one.record).org in units:
+            if _concerns(one.record, units):
                 found += framed(Placed(one.position, one.record))
         looked = page[-1].position
     return max(looked, 0), bytes(found)
+
+
+def _concerns(record: bytes, units: frozenset[str]) -> bool:
+    said = decode(record)
+    return said.org in units or any(isinstance(value, str) and value in units for value in said.data.values())

@@ -19,7 +19,7 @@ from foundation.log.stretches import StoredTiles, read_tile
 from foundation.log.tiles import WIDTH, Tile, tile_of
 from foundation.log.trust import Trust, checkpoint_at
 from foundation.log.verify import Report
-from foundation.record import RecordMalformed, decode, leaf_hash
+from foundation.record import leaf_hash
 
 SCOPE = "scope"
 RECORDS = "records"
@@ -107,11 +107,6 @@ def verify_extract(files: FolderFiles, trust: Trust, *, report: Report = lambda 
             needed_paths |= {one.path() for one in inclusion_tiles(position, head.size)} | {tile.path()}
         if proven[tile][position % WIDTH] != leaf_hash(record):
             raise Damage(Kind.record_altered, RECORDS, f"the record at position {position} is not the one that the log holds", position)
-        try:
-            if decode(record).org is None:
-                raise Damage(Kind.record_foreign, RECORDS, f"the record at position {position} is of no organisation", position)
-        except RecordMalformed:
-            raise Damage(Kind.record_malformed, RECORDS, f"position {position} holds no record", position) from None
         last, count = position, count + 1
         report(position + 1, head.size)
     foreign = next((path for path in sorted(files.under("")) if path not in needed_paths), None)
