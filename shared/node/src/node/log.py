@@ -19,8 +19,14 @@ from foundation.log.note import KeyMalformed, VerifierKey
 from foundation.log.reader import CHECKPOINT, NOTE_BYTES_MAX, FolderFiles, LogFiles, LogUnreadable, open_log
 from foundation.log.verify import Seen, Verified, verify
 from foundation.record import RecordMalformed, decode
+from foundation.sealing import SealBroken
+from foundation.vault.masterkey import MasterKey
+from foundation.vault.port import KeyMissing, PurposeForbidden, VaultUnavailable
+from foundation.vault.postgres import PostgresVault
 
+from node import opening, topology
 from node.access import Access
+from node.databases import Secrets
 from node.environment import environment
 from node.errors import NodeError, UsageError
 from node.folder import DataFolder
@@ -271,3 +277,52 @@ def check(
     else:
         what = f"{said.type}, {said.stream} version {said.version}, {said.time:%Y-%m-%d %H:%M:%S} UTC"
         out.print(f"position {position} of {head.origin} (of {head.size:,} events): {what}", markup=False)
+
+
+@command(log, "disclose")
+def disclose(
+    service: Annotated[str, typer.Argument(help="The service of the node here that recorded the event.")],
+    field: Annotated[str, typer.Argument(help="The sealed field, as the record names it.")],
+    *,
+    record: Annotated[Path, typer.Option(help="The record's bytes, as `log prove --record` writes them.")],
+    target: Annotated[Path, typer.Option("--out", help="The opening: plaintext, for whoever is to see it and nobody else.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Open one sealed field of a record to a third party, by the vault's key; the key itself is not given away."""
+    folder = opened(data_dir)
+    content = asyncio.run(_disclosed(folder, topology.service(service), _content(record), field))
+    with _sentences():
+        target.touch(mode=0o600)
+        target.write_bytes(content)
+    out.print(f"{target}: {field}, for whoever may see it", markup=False)
+
+
+async def _disclosed(folder: DataFolder, service: ServiceSpec, record: bytes, field: str) -> bytes:
+    kept, port = Secrets(folder.secrets), folder.config().ports.vault
+    dsn = f"postgresql://{service.name}:{kept.password(service)}@127.0.0.1:{port}/{topology.VAULT}"
+    vault = PostgresVault(dsn, MasterKey.from_file(kept.master_key), connections=1)
+    try:
+        await vault.start()
+        try:
+            return await opening.disclose(record, field, vault)
+        finally:
+            await vault.close()
+    except (KeyMissing, PurposeForbidden, SealBroken, VaultUnavailable) as error:
+        raise NodeError(str(error)) from error
+
+
+@command(log, "open")
+def open_(
+    disclosed: Annotated[Path, typer.Argument(metavar="OPENING", help="What `log disclose` wrote.")],
+    *,
+    record: Annotated[Path, typer.Option(help="The record's bytes; `log check` shows that the log holds them.")],
+) -> None:
+    """Check an opened field against the commitment in its record, with nothing else at hand, and print its value."""
+    with _sentences():
+        field, value = opening.check(str(disclosed), _content(record), _content(disclosed))
+    out.print(f"{field}: {value}", markup=False)
+
+
+def _content(file: Path) -> bytes:
+    with _sentences():
+        return file.read_bytes()

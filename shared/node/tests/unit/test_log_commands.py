@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from foundation.log.checkpoint import Checkpoint
 from foundation.log.edge import Edge
 from foundation.log.note import SigningKey, sign
 from foundation.log.tiles import bundles_of, encode_bundle
 from foundation.record import encode, leaf_hash
+from foundation.sealing import NONCE_BYTES, RANDOM_BYTES, b64, seal
 from node.cli import app
 from typer.testing import CliRunner, Result
 
@@ -90,3 +92,22 @@ def test_words_that_cannot_be_meant(log: Path, tmp_path: Path) -> None:
     assert tongxin("log", "verify", log, "--key", "hello").exit_code == 2
     assert tongxin("log", "prove", log, 300, "--out", tmp_path / "x").exit_code == 1
     assert tongxin("log", "check", log / "checkpoint", "--record", log / "keys", "--key", KEY.verifier).exit_code == 1
+
+
+def test_an_opened_field_is_held_against_its_commitment(tmp_path: Path) -> None:
+    event, field, value = "019cd1f0-0000-7000-8000-000000000000", "name", "\u738b\u5c0f\u660e"
+    key, random = AESGCM(bytes(32)), bytes(range(RANDOM_BYTES))
+    sealed = seal(key=key, kid="k" * 22, event=event, stream="thing-1", type=EVENT["type"], path=field, value=value, random=random)
+    whole = records(1)[0].replace(b'{"number":0}', json.dumps({field: sealed}).replace(" ", "").encode())
+    record, opening = tmp_path / "record", tmp_path / "opening"
+    record.write_bytes(whole)
+    shown = {"event": event, "field": field, "value": json.dumps(value, ensure_ascii=False), "salt": b64(random[NONCE_BYTES:])}
+    opening.write_text(json.dumps(shown))
+    said = tongxin("log", "open", opening, "--record", record)
+    assert (said.exit_code, said.stdout) == (0, f'name: "{value}"\n')
+    for change in ({"value": '"\u738b\u5927\u660e"'}, {"salt": b64(bytes(16))}, {"salt": "!"}, {"event": "another"}):
+        opening.write_text(json.dumps(shown | change))
+        said = tongxin("log", "open", opening, "--record", record)
+        assert (said.exit_code, said.stdout, said.stderr[:20]) == (1, "", "error: opening-wrong")
+    opening.write_text(json.dumps(shown | {"field": "number"}))
+    assert tongxin("log", "open", opening, "--record", record).exit_code == 2
