@@ -275,9 +275,13 @@ async def test_a_new_epoch_is_a_new_log_that_names_the_old_one(migrated: str, tm
 
 DAMAGES = {
     "a record is missing": ("delete from events where position = 310", "a record is missing between positions 300 and 399"),
-    "a record was edited": (
-        "update events set record = convert_to('{}', 'UTF8') where position = 320",
-        "a record between positions 300 and 399 does not hash to its leaf",
+    "a leaf is no hash": (
+        "alter table events drop constraint events_leaf_check; update events set leaf = 'x' where position = 320",
+        "between positions 300 and 399 a leaf is no hash",
+    ),
+    "a record is none": (
+        "alter table events drop constraint events_record_check; update events set record = '' where position = 320",
+        "a record has a size that none can have",
     ),
     "the end was cut off": ("delete from events where position >= 290", "the history has 290 records, and 300 of them"),
     "the edge was cut": ("update log_state set edge = substr(edge, 1, 64)", "the edge of a tree of 300 has"),
