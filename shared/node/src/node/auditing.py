@@ -186,7 +186,9 @@ def _print(done: replays.Replay) -> None:
     out.print(f"{done.head.origin}: {done.head.size:,} events verified{trust}", markup=False)
     out.print(f"checkpoint of {stood.checkpoint.size:,} events, {stood.at:%Y-%m-%d %H:%M:%S} UTC, {by}", markup=False)
     out.print(f"replayed {done.outcome.size:,} events, root {to_base64(done.outcome.root)}", markup=False)
-    table = Table("service", "projection", "version", "digest", "live node", box=None, pad_edge=False)
+    table = Table("service", "projection", "version", box=None, pad_edge=False)
+    for column in ("digest", "live node"):
+        table.add_column(column, overflow="fold")
     for one in done.compared:
         table.add_row(one.service, one.projection, str(one.version), one.digest, one.node)
     out.print(table)
