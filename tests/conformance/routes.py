@@ -7,6 +7,7 @@ from assistance.funds import commands as funds
 from assistance.funds.budget_line import BUDGET_LINE, line_id
 
 from ..end_to_end.running_node import BOSS, TOP
+from . import aid
 from .served import (
     APPROVER,
     AUDITOR,
@@ -38,7 +39,7 @@ WITNESS = "/witness/add-checkpoint"
 
 UNKNOWN_LOG = b"old 0\n\nelsewhere.example/1/x\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n\xe2\x80\x94 x AAAAAAAA\n"
 
-KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}", "/budget/codes"})
+KNOWN_TO_ALL = frozenset({"/organisations/tree", "/organisations/{organisation}", "/budget/codes"}) | aid.KNOWN
 """The public hierarchy and code lists: for anybody who is known here, of whichever union."""
 
 FILTERED = "/staff/{principal}/appointments"
@@ -191,9 +192,13 @@ def routes(it: Served) -> list[Route]:
 
     budgets = _of_budgets(it)
     erasure = Route("POST", "/people/{person}/erasure", BOSS, {"basis": "purpose-ended", "note": "存档"}, path={"person": other})
+    of_aid = [
+        Route(method, template, by, body, service="assistance", path=path, query=query)
+        for method, template, by, body, path, query in aid.asked(it)
+    ]
     # Read before anything is changed, so that every right question finds something.
     both = [*of("membership", f"organisation-{VILLAGE}"), *of("assistance", f"eligibility-{member}")]
-    return [*both, *budgets, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
+    return [*both, *budgets, *of_aid, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
 
 
 def _of_budgets(it: Served) -> list[Route]:
