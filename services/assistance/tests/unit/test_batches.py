@@ -104,8 +104,8 @@ def test_silence_is_followed_by_a_question_or_by_paper() -> None:
 
 
 def test_a_refused_file() -> None:
-    refuse = commands.Refuse(ID, "AM10")
-    refused = BatchRefused(batch=ID, code="AM10")
+    refuse = commands.Refuse(ID, "AM10", "d" * 64)
+    refused = BatchRefused(batch=ID, code="AM10", report="d" * 64)
     given(BATCH, *before_sending, sending).when(refuse).then(refused)
     given(BATCH, *before_sending, sending, refused).when(refuse).then_nothing()
     given(BATCH, *before_sending, sending, refused).when(commands.Accept(ID)).rejects(errors.BatchElsewhere)

@@ -67,7 +67,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Aid that was granted and stands; `obligation`: it was paid first."""
+    """Aid that was granted and stands; `obligation`: it was paid first; `in_kind`: goods, which no bank is told to pay."""
 
     entitlement: str
     line: str
@@ -76,6 +76,7 @@ class Grant:
     decided_by: str
     obligation: str | None = None
     instructed_by: str | None = None
+    in_kind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,9 @@ def _evolve_known(application: Known, event: Event) -> Application:
         case _, ApplicationWithdrawn():
             return Withdrawn(case)
         case Draft() | Verified() | Submitted(), AidGranted():
-            grant = Grant(event.entitlement, event.line, event.reservation, event.fen, event.decided_by, event.obligation)
+            grant = Grant(
+                event.entitlement, event.line, event.reservation, event.fen, event.decided_by, event.obligation, in_kind=event.in_kind
+            )
             found_or_none = None if isinstance(application, Draft) else application.found
             return Granted(_decided(replace(case, grants=case.grants + 1), event.decided_by), found_or_none, grant)
         case Submitted(found=found), AidRefused():

@@ -34,6 +34,9 @@ FILL_MAX = 200
 """Payments in one command; its record stays below 60,000 bytes."""
 
 
+DISOWNED = "NOAS"
+"""No answer: the ISO 20022 reason that the payments of a disowned batch fail with."""
+
 _NO_ITEMS: Map[str, str] = Map()
 
 
@@ -93,9 +96,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Refused as a whole, or disowned: none of it was paid."""
+    """Refused as a whole, or disowned: none of it was paid. `code` and `report`: why, and the digest of the paper that says so."""
 
     contents: Contents
+    code: str
+    report: str
 
 
 Known = Filling | Checked | Released | Sending | Accepted | Refused
@@ -127,8 +132,10 @@ def evolve(batch: Batch, event: Event) -> Batch:
             return replace(batch, unanswered=True)
         case BatchAccepted(), Sending(contents):
             return Accepted(contents)
-        case BatchRefused() | BatchDisowned(), Sending(contents):
-            return Refused(contents)
+        case BatchRefused(code=code, report=report), Sending(contents):
+            return Refused(contents, code, report)
+        case BatchDisowned(statement=statement), Sending(contents):
+            return Refused(contents, DISOWNED, statement)
         case _:
             return batch
 
@@ -230,8 +237,8 @@ def _hear(command: commands.Accept | commands.Refuse | commands.Miss | commands.
     match command, batch:
         case commands.Accept(name), Sending():
             return [BatchAccepted(batch=name)]
-        case commands.Refuse(name, code), Sending():
-            return [BatchRefused(batch=name, code=code)]
+        case commands.Refuse(name, code, report), Sending():
+            return [BatchRefused(batch=name, code=code, report=report)]
         case commands.Miss(name), Sending(unanswered=False):
             return [BatchUnanswered(batch=name)]
         case commands.Disown(name, statement, by, approved_by), Sending(unanswered=True):

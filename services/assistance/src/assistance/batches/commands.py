@@ -73,10 +73,11 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The bank refused the whole file."""
+    """The bank refused the whole file, in an answer of this digest."""
 
     batch: BatchId
     code: ReasonCode
+    report: Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class CashTooMuch(Refusal):
 
 
 class NotGranted(Refusal):
-    """The application holds no such entitlement, or not any more."""
+    """The application holds no such entitlement in money, or not any more."""
 
     def __init__(self, entitlement: str) -> None:
-        super().__init__("this aid is not granted, or was taken back", entitlement=entitlement)
+        super().__init__("this aid is not granted in money, or was taken back", entitlement=entitlement)

@@ -1,7 +1,7 @@
 """Putting payments into a batch: the batch, each payment, its application and whoever is to get the money, in one append. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from foundation.ids import command_id
 
 from assistance.applications.application import Application, Granted, Instructed, Paid
 from assistance.applications.commands import MarkInstructed
+from assistance.applications.errors import DutiesNotSeparated as ApplicationDutiesNotSeparated
 from assistance.applications.following import APPLICATION
 from assistance.batches.batch import BATCH
 from assistance.batches.commands import Fill
@@ -21,7 +22,7 @@ from assistance.beneficiaries.beneficiary import BENEFICIARY, may_receive
 from assistance.desk import Desk, once
 from assistance.payments import commands, errors
 from assistance.payments.commands import Terms
-from assistance.payments.payment import PAYMENT, Due
+from assistance.payments.payment import PAYMENT, Due, Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def instruction_id(batch: str, entitlement: str) -> str:
 def _parts(command: Instruct) -> Sequence[Part]:
     parts = [Part(BATCH, command.batch)]
     for one in command.wanted:
-        parts += (Part(PAYMENT, one.entitlement), Part(APPLICATION, one.application), Part(BENEFICIARY, one.payee))
+        parts += (Part(PAYMENT, one.entitlement), Part(APPLICATION, one.application))
+        parts += (Part(BENEFICIARY, one.payee), Part(BENEFICIARY, one.person))
     return once(parts)
 
 
@@ -64,22 +66,43 @@ def _decide(command: Instruct, states: Sequence[Any], now: datetime) -> Sequence
 
 
 def _instructed(command: Instruct, one: Wanted, desk: Desk) -> BatchItem:
-    payment, application = desk.state(PAYMENT, one.entitlement), desk.state(APPLICATION, one.application)
-    terms = payment.terms if isinstance(payment, Due) else granted(one.entitlement, one.application, application)
-    if (one.person, one.payee) != (terms.person, terms.payee):
-        raise errors.OtherTerms(one.entitlement)
-    may_receive(desk.state(BENEFICIARY, one.payee))  # to an heir money goes although the person has died
+    terms = payable(one.entitlement, one.application, (one.person, one.payee), command.by, desk)
     instruction = instruction_id(command.batch, one.entitlement)
+    again = isinstance(desk.state(PAYMENT, one.entitlement), Due)
     told = commands.Instruct(one.entitlement, instruction, command.batch, terms, one.account, command.by)
     desk.ask(PAYMENT, one.entitlement, told)
-    if not isinstance(payment, Due):  # an earlier instruction marked it
+    if not again:  # an earlier instruction marked it
         desk.ask(APPLICATION, one.application, MarkInstructed(one.application, command.by))
     return BatchItem(entitlement=one.entitlement, instruction=instruction, fen=terms.fen)
 
 
+def payable(entitlement: str, id: str, people: tuple[PersonId, PersonId], by: Principal, desk: Desk) -> Terms:
+    """What may be paid now to (person, payee), by somebody who had no part in granting it.
+
+    Raises NotGranted, OtherTerms, ApplicationDutiesNotSeparated, AidIsStopped.
+    """
+    payment, application = desk.state(PAYMENT, entitlement), desk.state(APPLICATION, id)
+    terms = payment.terms if isinstance(payment, Due) else granted(entitlement, id, application)
+    heir = payment.heir if isinstance(payment, Unseen) else None
+    terms = terms if heir is None else replace(terms, payee=heir)
+    if people != (terms.person, terms.payee):
+        raise errors.OtherTerms(entitlement)
+    case = application.case
+    if by in case.makers or by in case.decided_by:
+        raise ApplicationDutiesNotSeparated(id)
+    may_receive(desk.state(BENEFICIARY, terms.payee))
+    if terms.payee == case.payee:  # to an heir money goes although the person has died
+        may_receive(desk.state(BENEFICIARY, terms.person))
+    return terms
+
+
 def granted(entitlement: str, id: str, application: Application) -> Terms:
-    """What an application was granted, and stands. Raises NotGranted."""
-    if not isinstance(application, Granted | Instructed | Paid) or application.grant.entitlement != entitlement:
+    """What an application was granted in money, and stands. Raises NotGranted."""
+    if (
+        not isinstance(application, Granted | Instructed | Paid)
+        or application.grant.entitlement != entitlement
+        or application.grant.in_kind
+    ):
         raise errors.NotGranted(entitlement)
     case, grant = application.case, application.grant
     return Terms(id, case.organisation, case.person, case.payee, grant.line, grant.reservation, grant.fen)

@@ -20,11 +20,9 @@ from contracts.assistance.payments import (
 from contracts.kernel import Event
 from foundation.decider import Decider
 
+from assistance.bank.reasons import lies_with_account
 from assistance.payments import commands, errors
 from assistance.payments.commands import Terms
-
-ACCOUNT_FAULTS = frozenset({"AC01", "AC02", "AC03", "AC04", "AC06", "AC13", "AC14", "BE01"})
-"""ISO 20022 reasons that lie with the account or its holder's name: the same account would fail again."""
 
 CASH_FEN_MAX = 100_000
 """The most that is paid by hand: 1,000 yuan, the threshold for settling in cash (现金管理暂行条例 5; State Council, 1988)."""
@@ -39,7 +37,9 @@ class Said(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Nothing was instructed."""
+    """Nothing was instructed. `heir`: to whom it is to go, should the payee have died before that."""
+
+    heir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Failed or returned. `fault`: the account's, which has to be corrected first."""
+    """Failed or returned. `code`: the bank's reason, until another account was entered."""
 
     terms: Terms
     over: tuple[tuple[str, Said], ...]
-    fault: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,15 @@ def evolve(payment: Payment, event: Event) -> Payment:
         case PaymentConfirmed(instruction=instruction), UnderWay(terms, _, _, over):
             return Done(terms, instruction, over)
         case PaymentFailed(instruction=instruction, code=code), UnderWay(terms, _, _, over):
-            return Due(terms, (*over, (instruction, Said.failed)), code if code in ACCOUNT_FAULTS else None)
+            return Due(terms, (*over, (instruction, Said.failed)), code)
         case PaymentReturned(instruction=instruction, code=code), Done(terms, _, over):
-            return Due(terms, (*over, (instruction, Said.returned)), code if code in ACCOUNT_FAULTS else None)
+            return Due(terms, (*over, (instruction, Said.returned)), code)
         case AccountCorrected(), Due():
-            return replace(payment, fault=None)
+            return replace(payment, code=None)
         case PayeeRedirected(payee=payee), Due():
-            return replace(payment, terms=replace(payment.terms, payee=payee), fault=None)
+            return replace(payment, terms=replace(payment.terms, payee=payee), code=None)
+        case PayeeRedirected(payee=payee), Unseen():
+            return Unseen(payee)
         case _:
             return payment
 
@@ -105,9 +107,9 @@ def decide(command: commands.Command, payment: Payment, now: datetime) -> list[E
             if isinstance(payment, Unseen):
                 raise errors.PaymentUnknown(command.entitlement)
             return _heard(command, payment)
-        case commands.CorrectAccount() | commands.Redirect():
-            if isinstance(payment, Unseen):
-                raise errors.PaymentUnknown(command.entitlement)
+        case commands.CorrectAccount():
+            return _corrected(command, payment)
+        case commands.Redirect():
             return _redirected(command, payment)
         case _:
             assert_never(command)
@@ -140,8 +142,8 @@ def _may_pay(entitlement: str, instruction: str, terms: Terms, payment: Payment)
 def _instruct(command: commands.Instruct, payment: Payment) -> list[Event]:
     if not _may_pay(command.entitlement, command.instruction, command.terms, payment):
         return []
-    if isinstance(payment, Due) and payment.fault is not None:
-        raise errors.AccountAtFault(command.entitlement, payment.fault)
+    if isinstance(payment, Due) and payment.code is not None and lies_with_account(payment.code):
+        raise errors.AccountAtFault(command.entitlement, payment.code)
     terms = command.terms
     return [
         PaymentInstructed(
@@ -237,22 +239,10 @@ def _heard(command: commands.Confirm | commands.Fail | commands.Bounce, payment:
     raise errors.InstructionUnknown(entitlement, instruction)
 
 
-def _redirected(command: commands.CorrectAccount | commands.Redirect, payment: Known) -> list[Event]:
-    if not isinstance(payment, Due):
-        raise errors.NothingToCorrect(command.entitlement)
-    if command.by == command.approved_by:
-        raise errors.DutiesNotSeparated("who enters an account and who confirms it")
-    if isinstance(command, commands.Redirect):
-        return [
-            PayeeRedirected(
-                entitlement=command.entitlement,
-                payee=command.payee,
-                account=command.account,
-                proof=command.proof,
-                redirected_by=command.by,
-                approved_by=command.approved_by,
-            )
-        ]
+def _corrected(command: commands.CorrectAccount, payment: Payment) -> list[Event]:
+    if isinstance(payment, Unseen):
+        raise errors.PaymentUnknown(command.entitlement)
+    _changeable(command, payment)
     return [
         AccountCorrected(
             entitlement=command.entitlement,
@@ -263,6 +253,27 @@ def _redirected(command: commands.CorrectAccount | commands.Redirect, payment: K
             approved_by=command.approved_by,
         )
     ]
+
+
+def _redirected(command: commands.Redirect, payment: Payment) -> list[Event]:
+    _changeable(command, payment)
+    return [
+        PayeeRedirected(
+            entitlement=command.entitlement,
+            payee=command.payee,
+            account=command.account,
+            proof=command.proof,
+            redirected_by=command.by,
+            approved_by=command.approved_by,
+        )
+    ]
+
+
+def _changeable(command: commands.CorrectAccount | commands.Redirect, payment: Payment) -> None:
+    if isinstance(payment, UnderWay | Done):
+        raise errors.NothingToCorrect(command.entitlement)
+    if command.by == command.approved_by:
+        raise errors.DutiesNotSeparated("who enters an account and who confirms it")
 
 
 def _terms(event: PaymentInstructed | PaidInCash) -> Terms:

@@ -28,6 +28,9 @@ ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{4}$")]
 AccountNumber = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{4,34}$")]
 """A union's own account, which is nobody's personal data."""
 
+InstitutionName = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z\u4e00-\u9fff（）()·]{2,60}$")]
+"""A bank's or a union's name as it stands on the account; never a person's."""
+
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -200,10 +203,11 @@ class BatchAccepted(Event, type="assistance.BatchAccepted", version=1):
 
 
 class BatchRefused(Event, type="assistance.BatchRefused", version=1):
-    """The bank refused the whole file: none of it was paid. Its words stay in its answer; they may name somebody."""
+    """The bank refused the whole file: none of it was paid. Its words stay in its answer, `report`; they may name somebody."""
 
     batch: BatchId
     code: ReasonCode
+    report: Digest
 
 
 class BatchUnanswered(Event, type="assistance.BatchUnanswered", version=1):
@@ -221,7 +225,42 @@ class BatchDisowned(Event, type="assistance.BatchDisowned", version=1):
     approved_by: Principal
 
 
+# ------------------------------------------------------------------------------------------------------ entered twice 双人录入
+
+
+class EnteredOnce(Event, type="assistance.EnteredOnce", version=1):
+    """One of two people entered something that takes two: it has no effect before another enters the same.
+
+    `entry` is a keyed digest of what was entered, `subject` what it is about.
+    """
+
+    entry: Digest
+    act: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{1,39}$")]
+    subject: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{4,64}$")]
+    organisation: OrgCode
+    entered_by: Principal
+
+
+class EnteredTwice(Event, type="assistance.EnteredTwice", version=1):
+    """Another entered the same; its effect is in the same append."""
+
+    entry: Digest
+    entered_by: Principal
+
+
 # -------------------------------------------------------------------------------------------------- bank files and the check
+
+
+class PaymentAccountOpened(Event, type="assistance.PaymentAccountOpened", version=1):
+    """An organisation pays from this account of its own from now on; entered by one and confirmed by another. `paper`: the bank's letter."""
+
+    account: AccountNumber
+    organisation: OrgCode
+    bank: InstitutionName
+    holder: InstitutionName
+    paper: Digest
+    opened_by: Principal
+    approved_by: Principal
 
 
 class BankFileKind(StrEnum):

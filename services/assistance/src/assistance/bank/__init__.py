@@ -1,0 +1,1 @@
+"""The bank 银行: a port, and the formats that files to and from it have. Money is integer fen."""
