@@ -116,6 +116,7 @@ async def test_of_two_at_once_one_is_told_to_come_again(migrated: str, tmp_path:
     """Checked and recorded in one step: otherwise the later answer could set the record back."""
     async with world(migrated, tmp_path) as it:
         await ask(it, 0, 10)
+        await asyncio.gather(*(it.pool.fetchval("select pg_sleep(0.1)") for _ in range(6)))  # connections, so that they do meet
         answers = await asyncio.gather(*(ask(it, 10, size) for size in (20, 30, 40, 50, 60)))
         won = [size for size, (status, _) in zip((20, 30, 40, 50, 60), answers, strict=True) if status == 200]
         assert len(won) == 1
