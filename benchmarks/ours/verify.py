@@ -1,6 +1,6 @@
 """Verifying a log of many events from an exported directory, and its limit: the same bytes read and hashed, nothing else.
 
-python -m benchmarks.ours.verify EVENTS
+python -m benchmarks.ours.verify EVENTS ROUNDS
 
 The limit reads the entry bundles and makes every leaf's and every node's hash with hashlib; it compares nothing. Rates by CPU time, of all
 processes together, and by the clock.
@@ -28,7 +28,6 @@ from foundation.sealing import b64
 
 from benchmarks.load import report
 
-ROUNDS = 3
 EVENTS_A_STREAM = 4
 CHECKPOINT_EVERY = 2_000
 """What a busy log publishes: a checkpoint a second."""
@@ -106,7 +105,7 @@ def cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)))
 
 
-def main(events: int) -> None:
+def main(events: int, rounds: int) -> None:
     """Rounds in turn over one log; memory is that of the largest process."""
     with tempfile.TemporaryDirectory(prefix="tongxin-bench-") as name:
         folder = Path(name)
@@ -117,7 +116,7 @@ def main(events: int) -> None:
             "all": lambda: verified(folder, os.cpu_count() or 1),
         }
         rates: dict[str, dict[str, list[float]]] = {way: {"cpu": [], "wall": []} for way in ways}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for way, run in ways.items():
                 began, cpu = time.perf_counter(), cpu_seconds()
                 run()
@@ -130,4 +129,4 @@ def main(events: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))
