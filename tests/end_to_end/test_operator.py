@@ -1,0 +1,175 @@
+"""What an operator does by the command line on a living node: erase, restore an old vault, rebuild, try parked streams."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from foundation.log.note import VerifierKey
+from foundation.log.proof_file import ProofFile
+from foundation.log.trust import given
+from foundation.record import leaf_hash
+from node.access import Access
+from node.embedded.ports import free_port
+from node.embedded.postgres import Postgres
+from node.errors import UsageError
+from node.folder import DataFolder
+from node.lifecycle import check_ports
+from node.parts import servers
+from node.topology import Ports
+
+from .test_node import of_this_node, tongxin, up
+
+UNION = "370902001001"
+TREE = f"""code,name,level,parent
+3709,泰安市,city,
+370902,泰山区,county,3709
+370902001,岱庙街道,township,370902
+{UNION},东岳社区,community,370902001
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A node with a small tree; afterwards nothing of it is left."""
+    place = Path(tempfile.mkdtemp(prefix="tongxin-operator-"))
+    place.chmod(0o711)
+    made = place / "data"
+    base = next(base for _ in range(100) if (base := _free_base()))
+    try:
+        up(made, "--base-port", str(base))
+        (place / "tree.csv").write_text(TREE)
+        assert done(made, "import", "organisations", str(place / "tree.csv"))
+        yield made
+    finally:
+        tongxin(made, "down")
+        for process in of_this_node(made):
+            process.kill()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _free_base() -> int | None:
+    base = min(free_port(), 65_000)
+    with suppress(UsageError):
+        check_ports(Ports(base))
+        return base
+    return None
+
+
+def done(folder: Path, *arguments: str) -> str:
+    """What a command prints; it must succeed."""
+    found = tongxin(folder, *arguments)
+    assert found.returncode == 0, (arguments, found.stdout, found.stderr)
+    return found.stdout
+
+
+def statement(folder: Path, server: int, database: str, query: str, *arguments: Any) -> list[Any]:
+    """One statement as superuser; server 0: the services', 1: the vault's."""
+    dsn = servers(DataFolder(folder), DataFolder(folder).config().ports)[server].dsn(database)
+
+    async def run() -> list[Any]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return list(await connection.fetch(query, *arguments))
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def postgres(folder: Path) -> Postgres:
+    """The services' server."""
+    return servers(DataFolder(folder), DataFolder(folder).config().ports)[0]
+
+
+def members(folder: Path) -> list[dict[str, Any]]:
+    """Everybody in the directory, as the node's administrator sees them."""
+    with Access(DataFolder(folder)).caller("membership") as caller:
+        return list(caller.get("/directory", params={"org": UNION, "limit": 200}).json()["items"])
+
+
+def joined(folder: Path, seed: int, count: int = 3) -> None:
+    file = folder.parent / f"roster-{seed}.csv"
+    done(folder, "sample", "roster", "--rows", str(count), "--org", UNION, "--out", str(file), "--seed", str(seed))
+    done(folder, "import", "roster", str(file), "--org", UNION)
+
+
+def ended(folder: Path, person: str) -> int:
+    """Enter that somebody has left; the position of that event."""
+    access = Access(DataFolder(folder))
+    with access.caller("membership", access.token("steward", "3709")) as caller:
+        answer = caller.post(f"/members/{person}/departure", json={"on": "2026-01-02", "reason": "搬家"})
+        return int(answer.json()["position"].rpartition(":")[2])
+
+
+def of(found: list[dict[str, Any]], person: str) -> dict[str, Any]:
+    [one] = [one for one in found if one["person"] == person]
+    return one
+
+
+def test_a_person_is_erased_and_an_old_vault_changes_nothing(folder: Path) -> None:
+    joined(folder, 1)
+    person = members(folder)[0]["person"]
+    assert of(members(folder), person)["name"] is not None
+    taken = folder.parent / "backup"
+    done(folder, "backup", str(taken))
+
+    refused = tongxin(folder, "erase", "0" * 32, "--basis", "unlawful")
+    assert refused.returncode == 5
+    certificate = json.loads(done(folder, "erase", person, "--basis", "本人书面申请", "--json"))
+    assert (certificate["state"], certificate["statement"]["zh"]) == ("erased", "个人信息已依法删除。")
+    assert certificate["search"]["purged_at"] is not None
+    for name, service in certificate["services"].items():
+        believed = given([VerifierKey.parse(key) for key in service["log"]["keys"]])
+        for record in service["records"]:
+            assert record["proof"] is not None, (name, record["position"])
+            proof = ProofFile.parse(record["proof"].encode())
+            proof.check(leaf_hash(record["record"].encode()), believed.policy)
+            assert proof.index == record["position"]
+    assert of(members(folder), person)["name"] is None
+
+    # The old vault alone comes back, as after a loss of its disk; the histories stay.
+    done(folder, "down")
+    done(folder, "restore", str(taken))
+    place = postgres(folder).folder
+    shutil.rmtree(place / "data")
+    next(place.glob("data.before-*")).rename(place / "data")
+    up(folder)
+    assert statement(folder, 1, "vault", "select count(*) from vault.keys_of($1)", person)[0][0] == 0
+    assert of(members(folder), person)["notice"]["state"] == "erased"
+    assert of(members(folder), person)["name"] is None
+    assert [one["name"] for one in members(folder) if one["person"] != person].count(None) == 0, "the others are whole"
+    again = json.loads(done(folder, "erase", person, "--basis", "consent-withdrawn", "--json"))
+    assert again["erasure"] == certificate["erasure"]
+
+
+def test_read_models_are_made_anew(folder: Path) -> None:
+    before = members(folder)
+    assert "directory_members" in done(folder, "projections", "rebuild", "membership")
+    assert "people" in done(folder, "projections", "rebuild", "assistance")
+    assert members(folder) == before
+
+
+def test_a_parked_stream_is_tried_again(folder: Path) -> None:
+    """As a reaction that failed leaves it: set aside, with its events behind it."""
+    joined(folder, 2)
+    [member, *_] = [one["person"] for one in members(folder) if one["name"]]
+    assert done(folder, "parked", "list").strip() == "nothing is parked"
+    position = ended(folder, member)
+    record = "select convert_from(record, 'utf8')::jsonb ->> 'id' from events where position = $1"
+    [[event]] = statement(folder, 0, "membership", record, position)
+    where = ("assistance-reactions", "membership", f"member-{member}")
+    parked = "insert into parked_keys (consumer, source, key, error, parked_at) values ($1, $2, $3, 'Bug', now())"
+    waiting = "insert into parked_events (consumer, source, key, position, event) values ($1, $2, $3, $4, $5::text::uuid)"
+    statement(folder, 0, "assistance", parked, *where)
+    statement(folder, 0, "assistance", waiting, *where, position, event)
+    [one] = json.loads(done(folder, "parked", "list", "--json"))
+    assert (one["service"], one["source"], one["key"], one["events"], one["first_position"]) == ("assistance", *where[1:], 1, position)
+    assert done(folder, "parked", "replay", f"member-{member}").strip() == f"assistance member-{member}: 1 done, free"
+    assert done(folder, "parked", "list").strip() == "nothing is parked"
