@@ -83,6 +83,8 @@ def _order_status(xml: _Xml, result: Result, *, pending: bool) -> None:
             with xml.within("StsRsnInf"):
                 xml.text("Rsn/Cd", result.code)
                 xml.text("AddtlInf", result.reason)
+        if result.status == "done" and not pending:
+            xml.text("AccptncDtTm", result.at.isoformat(timespec="seconds"))
 
 
 def statement(account: str, day: date, entries: Sequence[tuple[Result, int]], closing_fen: int) -> bytes:

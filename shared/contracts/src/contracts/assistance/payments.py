@@ -252,7 +252,7 @@ class EnteredTwice(Event, type="assistance.EnteredTwice", version=1):
 
 
 class PaymentAccountOpened(Event, type="assistance.PaymentAccountOpened", version=1):
-    """An organisation pays from this account of its own from now on; entered by one and confirmed by another. `paper`: the bank's letter."""
+    """An organisation pays from this account of its own; entered by one and confirmed by another. `paper`: the bank's letter."""
 
     account: AccountNumber
     organisation: OrgCode
