@@ -36,6 +36,7 @@ MEASURES: dict[str, Callable[[Servers, int], measures.Measured]] = {
     "http": measures.http,
     "roster": measures.roster,
     "growth": measures.growth,
+    "log": measures.log,
 }
 
 

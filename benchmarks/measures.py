@@ -229,3 +229,24 @@ def growth(servers: Servers, rounds: int) -> Measured:
             )
         ],
     )
+
+
+def log(servers: Servers, rounds: int) -> Measured:
+    """Verifying an exported log of 1,000,000 events against hashing the same bytes, and what its tiles take. Needs no server."""
+    taken = [program(OURS + "verify", 1_000_000, 1) for _ in range(rounds)]
+
+    def rates(way: str, by: str) -> list[float]:
+        return [one[way][by][0] for one in taken]
+
+    def figure(name: str, ours: str, by: str) -> Figure:
+        return Figure(name, ours, "leaves and nodes by hashlib, 1 process", "events/s", rates(ours, by), rates("bare", by), 0.5)
+
+    tiles, full = ([float(one[size]) for one in taken] for size in ("tile_bytes", "full_tile_bytes"))
+    return Measured(
+        [
+            figure("log verify, a process a core, by the clock", "all", "wall"),
+            figure("log verify, one process, by CPU time", "one", "cpu"),
+            Figure("log tiles against full ones", "ours", "full tiles", "bytes", tiles, full, 1.2, higher_is_better=False),
+        ],
+        {"log": taken},
+    )
