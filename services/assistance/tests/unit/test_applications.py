@@ -254,9 +254,11 @@ def test_a_yearly_cap_counts_what_the_same_resolution_gives(world: World) -> Non
 
 def test_nothing_is_granted_to_the_dead(world: World) -> None:
     world.submitted(ONE, "medical-relief", ILL, *PAPERS)
+    world.submitted(TWO, "winter-warmth", {}, household=HOUSEHOLD, on=date(2026, 1, 5))
     world.ask(BENEFICIARY, WANG, Stop(WANG, StopReason.died, world.today))
-    with pytest.raises(AidIsStopped):
-        world.grant(ONE)
+    for application in (ONE, TWO):
+        with pytest.raises(AidIsStopped):
+            world.grant(application)
 
 
 def test_a_grant_taken_back_frees_the_money_and_may_be_given_again(world: World) -> None:
