@@ -11,12 +11,14 @@ from typing import Any
 import assistance.main
 import httpx
 import membership.main
+import rights.main
 from assistance.settings import Settings as AssistanceSettings
 from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import Broker
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.running import Parts
 from foundation.service import Service
+from foundation.settings import Settings
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 from membership.settings import Settings as MembershipSettings
@@ -76,15 +78,19 @@ async def until(what: Callable[[], Awaitable[bool]], seconds_max: float = 20) ->
 
 @asynccontextmanager
 async def running_node(
-    postgres: Postgres, folder: Path, *, vault: Postgres | None = None, broker: Broker | None = None
+    postgres: Postgres, folder: Path, *, vault: Postgres | None = None, broker: Broker | None = None, with_rights: bool = False
 ) -> AsyncIterator[RunningNode]:
-    """A node of its own for one test; its databases go with it. `vault`: an instance of its own for the vault, as nodes have."""
+    """A node of its own for one test; its databases go with it. `vault`: an instance of its own for the vault, as nodes have.
+
+    `with_rights`: with the rights service, whose events assistance reacts to; else that one is away.
+    """
     suffix = secrets.token_hex(4)
-    servers = {"membership": postgres, "assistance": postgres, "vault": vault or postgres}
+    names = ("membership", "assistance", *(("rights",) if with_rights else ()))
+    servers = {**dict.fromkeys(names, postgres), "vault": vault or postgres}
     async with AsyncExitStack() as stack:
         databases = {name: await stack.enter_async_context(fresh_database(on, f"e2e_{name}_{suffix}")) for name, on in servers.items()}
         yield await stack.enter_async_context(_started(databases, suffix, folder, broker or MemoryBroker()))
-    for name in ("membership", "assistance"):
+    for name in names:
         await execute(servers["vault"], f'drop role "{name}_{suffix}"')
 
 
@@ -100,7 +106,10 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
         for name, main, kind in (
             ("membership", membership.main, MembershipSettings),
             ("assistance", assistance.main, AssistanceSettings),
+            ("rights", rights.main, Settings),
         ):
+            if name not in databases:
+                continue
             role = f"{name}_{suffix}"
             await keeper.admit(role, "secret", next(spec.purposes for spec in SERVICES if spec.name == name))
             settings = kind(
