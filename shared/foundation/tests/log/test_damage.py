@@ -285,6 +285,12 @@ def test_a_fork_shown_to_two_followers(log: Path) -> None:
     assert (said.kind, said.where) == (Kind.fork, "what the province was shown")
 
 
+def test_a_fork_at_the_same_size_is_said_before_the_log_is_read(log: Path) -> None:
+    other = rewritten(log, FORGED)
+    (other / "tile/entries/000").unlink()
+    assert damage(other, kept=[seen("kept", (log / "checkpoint").read_bytes())]).kind == Kind.fork
+
+
 def test_a_fork_before_the_newest_checkpoint(log: Path) -> None:
     other = rewritten(log, FORGED)
     assert damage(other, kept=[seen("kept", (log / "checkpoints/700").read_bytes())]).kind == Kind.fork
