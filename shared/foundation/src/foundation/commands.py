@@ -235,9 +235,7 @@ class Handler:
         """The durable states of several streams, by id, in one round trip."""
         streams = {one: decider.stream(one) for one in ids}
         found = await self._store.read_streams(list(streams.values()))
-        return {
-            one: decider.fold([told.event for told in all_happened(found[stream], self._catalogue)]) for one, stream in streams.items()
-        }
+        return {one: decider.fold([told.event for told in all_happened(found[stream], self._catalogue)]) for one, stream in streams.items()}
 
     async def history(self, decider: Decider[Any, Any], id: str) -> list[Happened]:
         """A stream's durable events, oldest first, their sealed fields still sealed."""
