@@ -13,7 +13,7 @@ from foundation.clock import ManualClock
 from foundation.commands import IdempotencyKeyReused
 from foundation.consumer import Consumer, Pace
 from foundation.cursor import Pool
-from foundation.decider import Decider, Refusal
+from foundation.decider import Decider, JointDecider, Refusal
 from foundation.ids import command_id
 from foundation.parked import Parked, Queue
 from foundation.reactions import Issue, Reaction, Reactions, reacts_to
@@ -52,7 +52,14 @@ class Issued:
         self.chance = random.Random(1)
 
     async def __call__(
-        self, decider: Decider[Any, Any], id: str, command: int, *, command_id: UUID, causation: str, correlation: str
+        self,
+        decider: Decider[Any, Any] | JointDecider[Any],
+        id: str,
+        command: Any,
+        *,
+        command_id: UUID,
+        causation: str,
+        correlation: str,
     ) -> object:
         self.calls += 1
         await asyncio.sleep(0)
