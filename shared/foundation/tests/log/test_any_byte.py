@@ -101,8 +101,8 @@ def test_whoever_brings_the_keys_needs_none_of_those_beside_the_log(log: Path, a
 @settings(max_examples=100)
 @over(data=st.data())
 def test_any_file_gone_or_cut(log: Path, data: st.DataObject) -> None:
-    """A missing or shortened file is found, unless nothing needs what is gone: an older partial tile, an older checkpoint or its cosignature,
-    the policy, the newline behind the key."""
+    """A missing or shortened file is found, unless nothing needs what is gone: the policy, the newline behind the key, an older partial
+    tile, an older checkpoint or its cosignature."""
     path = data.draw(st.sampled_from(sorted(FolderFiles(log).under(""))))
     file = log / path
     before = file.read_bytes()
