@@ -72,7 +72,7 @@ class Path:
 
 
 @asynccontextmanager
-async def full_path(dsn: str, vault_dsn: str) -> AsyncIterator[Path]:
+async def full_path(dsn: str, vault_dsn: str, catalogue: Catalogue = CATALOGUE) -> AsyncIterator[Path]:
     """Everything that a command passes through, wired as a service wires it."""
     await migrate(dsn, files("foundation") / "migrations")
     pool = await asyncpg.create_pool(dsn, min_size=2, max_size=8)
@@ -87,7 +87,7 @@ async def full_path(dsn: str, vault_dsn: str) -> AsyncIterator[Path]:
     await writer.start()
     settle_garbage_collector()
     try:
-        handler = Handler(store=store, writer=writer, sealer=sealer, catalogue=CATALOGUE, clock=SystemClock(), source="/nodes/3709/bench")
+        handler = Handler(store=store, writer=writer, sealer=sealer, catalogue=catalogue, clock=SystemClock(), source="/nodes/3709/bench")
         yield Path(store, writer, sealer, handler, pool)
     finally:
         await writer.close()

@@ -1,6 +1,5 @@
 """An application's states, and how events move them. Pure; what may happen is in `making`, `deciding`, `appeals` and `following`."""
 
-from dataclasses import dataclass, replace
 from datetime import date
 
 from contracts.assistance.applications import (
@@ -26,10 +25,11 @@ from contracts.assistance.applications import (
 )
 from contracts.kernel import Event, OrgCode, PersonId
 from contracts.membership import Level
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """What stays with an application through all its stages.
 
     `version` counts its events. `people`: whose matter it is. `makers`: who drafted, attached, verified or submitted. `decided_by`: who
@@ -51,8 +51,7 @@ class Case:
     grants: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """What the visit came to, on which rules and which file; and what became of the public notice."""
 
     programme_version: int
@@ -65,8 +64,7 @@ class Verification:
     upheld: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """Aid that was granted and stands; `obligation`: it was paid first; `in_kind`: goods, which no bank is told to pay."""
 
     entitlement: str
@@ -79,34 +77,29 @@ class Grant:
     in_kind: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """Nothing happened yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     case: Case
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """Visited; perhaps on a public notice, perhaps cleared of it."""
 
     case: Case
     found: Verification
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """With those who decide."""
 
     case: Case
     found: Verification
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """The money is reserved."""
 
     case: Case
@@ -114,16 +107,14 @@ class Granted:
     grant: Grant
 
 
-@dataclass(frozen=True, slots=True)
-class Instructed:
+class Instructed(Struct, frozen=True):
     """On its way to the bank."""
 
     case: Case
     grant: Grant
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
+class Paid(Struct, frozen=True):
     """Paid; `acknowledged` once the payee has signed, `followed_up` once somebody has asked."""
 
     case: Case
@@ -132,8 +123,7 @@ class Paid:
     followed_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Refused at a level; `final` once an appeal was dismissed."""
 
     case: Case
@@ -143,8 +133,7 @@ class Refused:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Appealed:
+class Appealed(Struct, frozen=True):
     """With the level above the one that refused."""
 
     case: Case
@@ -153,8 +142,7 @@ class Appealed:
     appeal_until: date
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(Struct, frozen=True):
     case: Case
 
 
