@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
-from foundation.clock import SystemClock
+from foundation.clock import Clock, SystemClock
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.settings import Settings
 from node.embedded.broker import ApacheKafka, NoidaBroker
@@ -69,9 +69,10 @@ def as_role(dsn: str, role: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{role}:{password}@{parts.hostname}:{parts.port}"))
 
 
-def issuer_of(settings: Settings) -> NodeIssuer:
-    """Mints the tokens that a service with these settings trusts."""
-    return NodeIssuer(SigningKey.at(settings.signing_key_file), issuer=settings.node_issuer, audience="tongxin", clock=SystemClock())
+def issuer_of(settings: Settings, clock: Clock | None = None) -> NodeIssuer:
+    """Mints the tokens that a service with these settings trusts, at its clock."""
+    key = SigningKey.at(settings.signing_key_file)
+    return NodeIssuer(key, issuer=settings.node_issuer, audience="tongxin", clock=clock or SystemClock())
 
 
 def by_name(services: Mapping[str, httpx.ASGITransport]) -> httpx.MockTransport:

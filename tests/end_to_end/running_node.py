@@ -15,6 +15,7 @@ import rights.main
 from assistance.settings import Settings as AssistanceSettings
 from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import Broker
+from foundation.clock import Clock, SystemClock
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.running import Parts
 from foundation.service import Service
@@ -78,24 +79,30 @@ async def until(what: Callable[[], Awaitable[bool]], seconds_max: float = 20) ->
 
 @asynccontextmanager
 async def running_node(
-    postgres: Postgres, folder: Path, *, vault: Postgres | None = None, broker: Broker | None = None, with_rights: bool = False
+    postgres: Postgres,
+    folder: Path,
+    *,
+    vault: Postgres | None = None,
+    broker: Broker | None = None,
+    with_rights: bool = False,
+    clock: Clock | None = None,
 ) -> AsyncIterator[RunningNode]:
     """A node of its own for one test; its databases go with it. `vault`: an instance of its own for the vault, as nodes have.
 
-    `with_rights`: with the rights service, whose events assistance reacts to; else that one is away.
+    `with_rights`: with the rights service, whose events assistance reacts to; else that one is away. `clock`: the time for all of them.
     """
     suffix = secrets.token_hex(4)
     names = ("membership", "assistance", *(("rights",) if with_rights else ()))
     servers = {**dict.fromkeys(names, postgres), "vault": vault or postgres}
     async with AsyncExitStack() as stack:
         databases = {name: await stack.enter_async_context(fresh_database(on, f"e2e_{name}_{suffix}")) for name, on in servers.items()}
-        yield await stack.enter_async_context(_started(databases, suffix, folder, broker or MemoryBroker()))
+        yield await stack.enter_async_context(_started(databases, suffix, folder, broker or MemoryBroker(), clock or SystemClock()))
     for name in names:
         await execute(servers["vault"], f'drop role "{name}_{suffix}"')
 
 
 @asynccontextmanager
-async def _started(databases: dict[str, str], suffix: str, folder: Path, broker: Broker) -> AsyncIterator[RunningNode]:
+async def _started(databases: dict[str, str], suffix: str, folder: Path, broker: Broker, clock: Clock) -> AsyncIterator[RunningNode]:
     MasterKey.create(folder / "master.key")
     keeper = Keeper(databases["vault"], MasterKey.from_file(folder / "master.key"))
     await keeper.prepare()
@@ -118,17 +125,18 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
                 vault_dsn=as_role(databases["vault"], role, "secret"),
                 master_key_file=folder / "master.key",
                 kafka_bootstrap="unused",
+                topic_prefix=f"e2e-{suffix}.",
                 sources={name: f"http://{name}" for name in ("membership", "assistance", "rights")},
                 signing_key_file=folder / "node.pem",
                 request_key_file=folder / f"{name}.request",
                 database_connections=8,
             )
-            parts = Parts(broker=broker, client=client)
+            parts = Parts(clock=clock, broker=broker, client=client)
             service = main.create_app(settings, parts=parts)
             await stack.enter_async_context(service.http.router.lifespan_context(service.http))
             services[name], mounts[name] = service, httpx.ASGITransport(service)
         key = SigningKey.at(folder / "node.pem")
-        node = RunningNode(client, issuer_of(settings), keeper, databases["vault"], databases, services, key)
+        node = RunningNode(client, issuer_of(settings, clock), keeper, databases["vault"], databases, services, key)
         answer = await node.post("membership/appointments/first", {"principal": BOSS}, by="service:node")
         assert answer.status_code == 201, answer.text
         yield node
