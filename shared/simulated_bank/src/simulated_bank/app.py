@@ -1,9 +1,9 @@
 """The bank over HTTP: payment files in, status reports and statements out, and its log for whoever checks what really happened."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from simulated_bank import pain001, reports, template
 from simulated_bank.behaviour import Behaviour, falls_on
-from simulated_bank.book import Account, AccountState, Book, Received
+from simulated_bank.book import Account, AccountState, Book, Received, utc_now
 from simulated_bank.orders import FileRefused
 
 FILE_BYTES_MAX = 200_000_000
@@ -34,9 +34,11 @@ class AccountBody(BaseModel):
     limit_fen: int = Field(default=0, ge=0, le=10**15)
 
 
-def create_app(folder: Path, *, behaviour: Behaviour | None = None, hang_seconds: float = HANG_SECONDS) -> FastAPI:
-    """The bank, with its log in a folder."""
-    book = Book(folder / "log.jsonl", behaviour or Behaviour())
+def create_app(
+    folder: Path, *, behaviour: Behaviour | None = None, hang_seconds: float = HANG_SECONDS, now: Callable[[], datetime] = utc_now
+) -> FastAPI:
+    """The bank, with its log in a folder. `now`: its clock."""
+    book = Book(folder / "log.jsonl", behaviour or Behaviour(), now)
     asks: dict[str, int] = {}
 
     @asynccontextmanager
@@ -90,7 +92,7 @@ def create_app(folder: Path, *, behaviour: Behaviour | None = None, hang_seconds
         received = book.files.get(message)
         if received is None or asks[message] <= book.behaviour.late_asks:
             raise HTTPException(404, "查无此文件")
-        report, media = await asyncio.to_thread(_report, received, book.behaviour)
+        report, media = await asyncio.to_thread(_report, received, book.behaviour, book.now())
         if falls_on(book.count("report"), book.behaviour.broken_reports_every):
             report = report[: len(report) // 2]
         return Response(report, media_type=media)
@@ -111,8 +113,8 @@ def create_app(folder: Path, *, behaviour: Behaviour | None = None, hang_seconds
     return app
 
 
-def _report(received: Received, behaviour: Behaviour) -> tuple[bytes, str]:
-    pending = (datetime.now(UTC) - received.at).total_seconds() < behaviour.pending_seconds
+def _report(received: Received, behaviour: Behaviour, now: datetime) -> tuple[bytes, str]:
+    pending = (now - received.at).total_seconds() < behaviour.pending_seconds
     if received.format == "template":
         said = {"done": ("成功", ""), "rejected": ("失败", None)}
         rows = []

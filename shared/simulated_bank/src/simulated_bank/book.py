@@ -6,7 +6,7 @@ What is in the log has happened at the bank, whatever anybody was told. A proces
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -72,11 +72,16 @@ class Received:
     results: list[Result] = field(default_factory=list)
 
 
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
 class Book:
     """The bank's state. Not for threads: its methods do not wait, so one event loop calls them one after another."""
 
-    def __init__(self, path: Path, behaviour: Behaviour) -> None:
-        self.behaviour = behaviour
+    def __init__(self, path: Path, behaviour: Behaviour, now: Callable[[], datetime] = utc_now) -> None:
+        self.behaviour, self.now = behaviour, now
         self.accounts: dict[str, Account] = {}
         self.files: dict[str, Received] = {}
         self._counts: Counter[str] = Counter()
@@ -156,7 +161,7 @@ class Book:
     # -------------------------------------------------------------------------------------------------------- the log
 
     def _write(self, lines: Iterable[dict[str, Any]]) -> None:
-        at = datetime.now(UTC).isoformat()
+        at = self.now().isoformat()
         entries = [{"at": at, **line} for line in lines]
         self._log.write(b"".join(json.dumps(entry, ensure_ascii=False).encode() + b"\n" for entry in entries))
         self._log.flush()
