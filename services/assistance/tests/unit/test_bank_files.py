@@ -63,11 +63,28 @@ def test_a_filled_in_transfer_is_what_the_library_would_have_written() -> None:
     assert [str(one.amt.instd_amt.value) for one in transfers] == [yuan(one.fen) for one in FILE.orders]
 
 
-@pytest.mark.parametrize("name", ["王\x00伟", "王" * 141, "", "\x1b"])
-def test_what_does_not_fit_the_schema_is_not_written(name: str) -> None:
-    with pytest.raises(FileNotRendered) as refused:
-        pain001.write(replace(FILE, orders=(order(1, name),)))
-    assert name not in refused.value.detail or not name
+@pytest.mark.parametrize(
+    ("name", "rule"), [("王\x00伟", "characters"), ("王" * 141, "format"), ("", "format"), ("\x1b", "characters"), ("\udc80", "characters")]
+)
+def test_what_does_not_fit_the_schema_is_not_written(name: str, rule: str) -> None:
+    many = [order(number) for number in range(1, 1_000)]
+    for orders in ([order(1, name)], [*many, order(1_000, name)], [order(1_000, name), *many]):
+        with pytest.raises(FileNotRendered) as refused:
+            pain001.write(replace(FILE, orders=orders))
+        assert refused.value.members["rule"] == rule
+        assert name not in refused.value.detail or not name
+
+
+def test_a_file_without_transfers_is_not_written() -> None:
+    with pytest.raises(FileNotRendered):
+        pain001.write(replace(FILE, orders=()))
+
+
+def test_a_long_file_is_written_in_pieces_that_are_let_go() -> None:
+    orders = [order(number) for number in range(1, 2_001)]
+    pieces = list(pain001.pieces(replace(FILE, orders=orders)))
+    assert (len(pieces), max(map(len, pieces)) < 100_000) == (12, True)
+    assert [one.end_to_end for one in their_pain001.read(b"".join(pieces)).orders] == [one.entitlement for one in orders]
 
 
 @pytest.mark.parametrize("place", pain001._PLACES)
