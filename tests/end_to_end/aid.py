@@ -1,7 +1,7 @@
 """A city with its unions and staff for the stories about aid, and what they do, over HTTP: every step by somebody whose job it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from assistance.funds.budget_line import line_id
 from contracts.values import CHINA, day_in_china, resident_check
 from foundation.broker.port import Broker
-from foundation.clock import ManualClock
+from foundation.clock import Clock, ManualClock
 from node.embedded.postgres import Postgres
 
 from .running_node import BOSS, TOP, RunningNode, running_node, until
@@ -188,11 +188,18 @@ def meeting(held_on: date, *attendees: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def aid(
-    postgres: Postgres, folder: Path, begins_on: date, *, broker: Broker | None = None, with_rights: bool = False
+    postgres: Postgres,
+    folder: Path,
+    begins_on: date,
+    *,
+    broker: Broker | None = None,
+    with_rights: bool = False,
+    bank: Callable[[Clock], Any] | None = None,
 ) -> AsyncIterator[Aid]:
-    """The city with its staff, at nine in the morning of a day."""
+    """The city with its staff, at nine in the morning of a day. `bank`: makes the bank that it pays through."""
     clock = ManualClock(datetime.combine(begins_on, datetime.min.time(), CHINA) + timedelta(hours=9))
-    async with running_node(postgres, folder, clock=clock, broker=broker, with_rights=with_rights) as node:
+    counter = None if bank is None else bank(clock)
+    async with running_node(postgres, folder, clock=clock, broker=broker, with_rights=with_rights, bank=counter) as node:
         answer = await node.upload("membership/imports/divisions?effective_on=2020-01-01", DIVISIONS.encode())
         assert answer.status_code == 200, answer.text
         for principal, role, organisation in STAFF:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,28 +86,33 @@ async def running_node(
     broker: Broker | None = None,
     with_rights: bool = False,
     clock: Clock | None = None,
+    bank: Any = None,
 ) -> AsyncIterator[RunningNode]:
     """A node of its own for one test; its databases go with it. `vault`: an instance of its own for the vault, as nodes have.
 
     `with_rights`: with the rights service, whose events assistance reacts to; else that one is away. `clock`: the time for all of them.
+    `bank`: an ASGI application that assistance sends payments to, as `http://bank`.
     """
     suffix = secrets.token_hex(4)
     names = ("membership", "assistance", *(("rights",) if with_rights else ()))
     servers = {**dict.fromkeys(names, postgres), "vault": vault or postgres}
     async with AsyncExitStack() as stack:
         databases = {name: await stack.enter_async_context(fresh_database(on, f"e2e_{name}_{suffix}")) for name, on in servers.items()}
-        yield await stack.enter_async_context(_started(databases, suffix, folder, broker or MemoryBroker(), clock or SystemClock()))
+        yield await stack.enter_async_context(
+            _started(databases, suffix, folder, Parts(clock or SystemClock(), broker or MemoryBroker()), bank)
+        )
     for name in names:
         await execute(servers["vault"], f'drop role "{name}_{suffix}"')
 
 
 @asynccontextmanager
-async def _started(databases: dict[str, str], suffix: str, folder: Path, broker: Broker, clock: Clock) -> AsyncIterator[RunningNode]:
+async def _started(databases: dict[str, str], suffix: str, folder: Path, given: Parts, bank: Any) -> AsyncIterator[RunningNode]:
     MasterKey.create(folder / "master.key")
     keeper = Keeper(databases["vault"], MasterKey.from_file(folder / "master.key"))
     await keeper.prepare()
     services: dict[str, Service] = {}
-    mounts: dict[str, httpx.ASGITransport] = {}
+    mounts: dict[str, httpx.ASGITransport] = {} if bank is None else {"bank": httpx.ASGITransport(bank)}
+    of_assistance: dict[str, Any] = {} if bank is None else {"bank_url": "http://bank", "bank_poll_seconds": 0.05}
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(transport=by_name(mounts), timeout=60))
         for name, main, kind in (
@@ -130,13 +135,14 @@ async def _started(databases: dict[str, str], suffix: str, folder: Path, broker:
                 signing_key_file=folder / "node.pem",
                 request_key_file=folder / f"{name}.request",
                 database_connections=8,
+                **(of_assistance if name == "assistance" else {}),
             )
-            parts = Parts(clock=clock, broker=broker, client=client)
+            parts = replace(given, client=client)
             service = main.create_app(settings, parts=parts)
             await stack.enter_async_context(service.http.router.lifespan_context(service.http))
             services[name], mounts[name] = service, httpx.ASGITransport(service)
         key = SigningKey.at(folder / "node.pem")
-        node = RunningNode(client, issuer_of(settings, clock), keeper, databases["vault"], databases, services, key)
+        node = RunningNode(client, issuer_of(settings, given.clock), keeper, databases["vault"], databases, services, key)
         answer = await node.post("membership/appointments/first", {"principal": BOSS}, by="service:node")
         assert answer.status_code == 201, answer.text
         yield node

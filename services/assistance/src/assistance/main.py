@@ -1,13 +1,18 @@
 """The assistance service, put together."""
 
+from importlib.resources import files
+
+import httpx
 from contracts import assistance as own
 from contracts import foundation, membership, rights
 from contracts.kernel import Catalogue
 from foundation.erasure.rules import ERASURE, erases_on
+from foundation.http.stories import Readers
 from foundation.running import Parts
 from foundation.service import AuthorityFrom, Service
 
 import assistance.applications.api as applications
+import assistance.batches.api as batches
 import assistance.eligibility.api as eligibility
 import assistance.funds.api as funds
 import assistance.hardship.api as hardship
@@ -15,10 +20,17 @@ import assistance.interests.api as interests
 import assistance.ledger.api as ledger
 import assistance.notices.api as notices
 import assistance.obligations.api as obligations
+import assistance.payments.api as payments
 import assistance.programmes.api as programmes
+import assistance.reconciliation.api as reconciliation
 from assistance.applications.deciding import DECISION
 from assistance.applications.following import APPLICATION
+from assistance.bank.http import HttpBank
+from assistance.batches.batch import BATCH
+from assistance.batches.sending import Sender
+from assistance.batches.standing import STANDING as BATCHES
 from assistance.beneficiaries.beneficiary import BENEFICIARY
+from assistance.double_entry.entry import ENTRY
 from assistance.eligibility.eligibility import ELIGIBILITY
 from assistance.eligibility.people import PEOPLE
 from assistance.funds.budget_line import BUDGET_LINE
@@ -32,15 +44,25 @@ from assistance.notices.notice import NOTICE
 from assistance.obligations.obligation import DISCRETION, OBLIGATION
 from assistance.obligations.owed import OWED
 from assistance.organisations.levels import LEVELS
+from assistance.payments.payment import PAYMENT
+from assistance.payments.standing import STANDING as PAYMENTS
 from assistance.programmes.programme import PROGRAMME
 from assistance.reactions import REACTIONS
+from assistance.reconciliation.account import PAYMENT_ACCOUNT
+from assistance.reconciliation.taking import BANK_FILE
 from assistance.settings import Settings
 from assistance.timers import TIMERS
+
+
+AUDITED = Readers(("auditor",), "organisation")
+"""Everybody else reads sealed values in the slices' own routes, which turn away whoever is concerned in the matter."""
 
 
 def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
     """The service's ASGI application. `parts` replaces adapters, for tests."""
     calendar = settings.working_days()
+    client = parts.client if parts is not None and parts.client is not None else httpx.AsyncClient()
+    bank = None if settings.bank_url is None else HttpBank(settings.bank_url, client)
     return Service(
         settings,
         name="assistance",
@@ -49,14 +71,19 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
         deciders=[
             *(ELIGIBILITY, ERASURE, BUDGET_LINE, BUDGET_MOVE),
             *(PROGRAMME, FILE, PLACE, INTERESTS, BENEFICIARY, APPLICATION, DECISION, NOTICE, OBLIGATION, DISCRETION),
+            *(PAYMENT, BATCH, PAYMENT_ACCOUNT, BANK_FILE, ENTRY),
         ],
-        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED],
+        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED, PAYMENTS, BATCHES],
         reactions=[*REACTIONS, erases_on(membership.ErasureOrdered)],
         timers=TIMERS,
         routers=[
             *(eligibility.router, funds.router, ledger.router),
             *(programmes.router, hardship.router, interests.router, applications.router, applications.deciding(calendar)),
             *(notices.router, notices.posting(calendar), obligations.router, obligations.paying_first(calendar)),
+            *(batches.router, payments.router, reconciliation.router, reconciliation.comparing(bank)),
         ],
+        readers={kept.category: AUDITED for kept in (FILE, APPLICATION, NOTICE, OBLIGATION, PAYMENT)},
+        migrations=[files("assistance") / "migrations"],
+        works=[] if bank is None else [Sender(bank, poll_seconds=settings.bank_poll_seconds).work],
         parts=parts,
     )

@@ -104,6 +104,7 @@ async def running(settings: Settings, declared: "Declaration", parts: Parts, met
         service.relay_to_others()
         service.publish_log()
         await service.prepare()
+        service.work()
         service.keep_time()
         service.show()
         settle_garbage_collector()
@@ -294,6 +295,11 @@ class Running:
         if prepare is not None:
             await patiently("preparation", lambda: prepare(self.application))
         await patiently("projections", self._catch_up)
+
+    def work(self) -> None:
+        """What the service does beside answering."""
+        for number, work in enumerate(self.declared.works, 1):
+            self.life.task(f"work {number}", work(self.application))
 
     async def _catch_up(self) -> None:
         """Return once the own read models hold all that the history holds now. Raises TimeoutError, Halted."""

@@ -3,7 +3,7 @@
 `main.py` of a service builds one of these and nothing else; `run` serves it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -29,7 +29,7 @@ from foundation.http.log_records import router as log_records
 from foundation.http.operating import router as operating
 from foundation.http.routing import Router
 from foundation.http.stack import build
-from foundation.http.stories import story_router
+from foundation.http.stories import Readers, story_router
 from foundation.projections import Projection
 from foundation.reactions import Issue, Reaction
 from foundation.running import Parts, running
@@ -82,6 +82,7 @@ class Declaration:
     timers: TimersFrom | None
     migrations: tuple[Traversable | Path, ...]
     prepare: Callable[[Application], Awaitable[None]] | None
+    works: tuple[Callable[[Application], Coroutine[Any, Any, None]], ...] = ()
 
     def __post_init__(self) -> None:
         categories = [decider.category for decider in self.deciders]
@@ -123,13 +124,15 @@ class Service:
         reactions: Sequence[Reaction] = (),
         timers: TimersFrom | None = None,
         routers: Sequence[Router] = (),
-        readers: Mapping[str, Sequence[str]] | None = None,
+        readers: Mapping[str, Readers] | None = None,
         migrations: Sequence[Traversable | Path] = (),
         prepare: Callable[[Application], Awaitable[None]] | None = None,
+        works: Sequence[Callable[[Application], Coroutine[Any, Any, None]]] = (),
         parts: Parts | None = None,
     ) -> None:
-        """`readers`: by category of streams, the roles that may read the sealed values of one, see `story_router`; nobody for the others.
-        `prepare` runs at every start once commands can be handled, before requests are taken. `parts` replaces adapters, for tests."""
+        """`readers`: by category of streams, who may read the sealed values of one (`tongxin explain`); nobody for the others.
+        `prepare` runs at every start once commands can be handled, before requests are taken; each of `works` from then on, beside the
+        requests, until the service stops; one that fails ends the process. `parts` replaces adapters, for tests."""
         self.settings = settings
         kept = [authority.projection]
         if timers is not None:
@@ -144,6 +147,7 @@ class Service:
             timers=timers,
             migrations=tuple(migrations),
             prepare=prepare,
+            works=tuple(works),
         )
         self.metrics = Metrics(name)
         self.traces = Traces(name, otlp_endpoint=settings.otlp_endpoint)

@@ -15,7 +15,7 @@ from foundation.ids import command_id
 from assistance.applications.application import Application, Granted, Instructed, Paid
 from assistance.applications.commands import MarkInstructed
 from assistance.applications.errors import DutiesNotSeparated as ApplicationDutiesNotSeparated
-from assistance.applications.following import APPLICATION
+from assistance.applications.following import APPLICATION, known
 from assistance.batches.batch import BATCH
 from assistance.batches.commands import Fill
 from assistance.beneficiaries.beneficiary import BENEFICIARY, may_receive
@@ -87,7 +87,7 @@ def payable(entitlement: str, id: str, people: tuple[PersonId, PersonId], by: Pr
     terms = terms if heir is None else replace(terms, payee=heir)
     if people != (terms.person, terms.payee):
         raise errors.OtherTerms(entitlement)
-    case = application.case
+    case = known(application, id).case
     if by in case.makers or by in case.decided_by:
         raise ApplicationDutiesNotSeparated(id)
     may_receive(desk.state(BENEFICIARY, terms.payee))

@@ -1,0 +1,158 @@
+"""Fills batches from what is granted and due, and renders them: the payees' accounts are opened for nothing else.
+
+An entitlement's account is the newest that its application was given; once it has been instructed, only one that two people corrected.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from contracts.assistance.hardship import BankAccount
+from contracts.assistance.payments import BatchFilled, BatchItem, PaymentInstructed
+from contracts.kernel import Erased
+from foundation.commands import Actor
+from foundation.decider import Refusal
+from foundation.history import Happened, all_happened
+from foundation.http.caller import Application
+from foundation.store.port import EventStore
+
+from assistance.applications.following import APPLICATION
+from assistance.bank.errors import FileNotRendered
+from assistance.bank.port import Order, PaymentFile
+from assistance.bank.reasons import lies_with_account
+from assistance.batches.batch import BATCH, FILL_MAX, Known
+from assistance.events import CATALOGUE
+from assistance.payments import standing
+from assistance.payments.instructing import INSTRUCT, Instruct, Wanted
+from assistance.payments.payment import PAYMENT
+from assistance.reconciliation.account import PAYMENT_ACCOUNT, opened
+
+READ_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A payment that did not go into the batch, by the rule that holds it."""
+
+    entitlement: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What became of a request to fill. `after`: where to go on, None where nothing more is due."""
+
+    instructed: int
+    held: tuple[Held, ...]
+    after: str | None
+
+
+async def fill(
+    app: Application, batch: str, known: Known, by: Actor, *, only: Sequence[str] | None, after: str = "", limit: int = FILL_MAX
+) -> Filled:
+    """Instruct what is due, `only` those named or the next ones. What a rule holds back is left out and told.
+
+    Raises what handling raises for the batch itself.
+    """
+    found = await standing.due(app.pool, known.contents.opened.organisation, only=only, after=after, limit=min(limit, FILL_MAX))
+    wanted, held = await _wanted(app, found, by.principal)
+    held += [Held(one, "not-due") for one in only or () if one not in {due.entitlement for due in found}]
+    try:
+        if wanted:
+            await _instruct(app, batch, wanted, by)
+        refused: list[Held] = []
+    except Refusal:
+        # One of them is held by a rule, and the rule does not say which.
+        refused = [Held(one.entitlement, rule) for one in wanted if (rule := await _rule(app, batch, one, by)) is not None]
+    more = found[-1].entitlement if only is None and len(found) == min(limit, FILL_MAX) else None
+    return Filled(len(wanted) - len(refused), (*held, *refused), more)
+
+
+async def _rule(app: Application, batch: str, one: Wanted, by: Actor) -> str | None:
+    try:
+        await _instruct(app, batch, [one], by)
+    except Refusal as refusal:
+        if refusal.TYPE.startswith("batch-"):
+            raise
+        return refusal.TYPE
+    return None
+
+
+async def _instruct(app: Application, batch: str, wanted: Sequence[Wanted], by: Actor) -> None:
+    # Without a key of its own: an instruction's id follows from batch and entitlement, so again is the same.
+    await app.handler.handle_joint(INSTRUCT, Instruct(batch, tuple(wanted), by.principal), by=by)
+
+
+async def _wanted(app: Application, found: Sequence[standing.Standing], principal: str) -> tuple[list[Wanted], list[Held]]:
+    accounts = await current_accounts(app, found, principal)
+    wanted, held = [], []
+    for one in found:
+        account = accounts.get(one.entitlement)
+        if one.code is not None and lies_with_account(one.code):
+            held.append(Held(one.entitlement, "account-at-fault"))
+        elif account is None:
+            held.append(Held(one.entitlement, "account-missing"))
+        else:
+            wanted.append(Wanted(one.entitlement, one.application, one.person, one.payee, account))
+    return wanted, held
+
+
+async def current_accounts(app: Application, found: Sequence[standing.Standing], principal: str) -> dict[str, BankAccount]:
+    """Where each entitlement's money is to go now. Openings are the principal's. Who has no account, or whose was erased, is missing."""
+    payments = await _streams(app, [PAYMENT.stream(one.entitlement) for one in found])
+    applications = await _streams(app, [APPLICATION.stream(one.application) for one in found])
+    newest = {}
+    for one in found:
+        told = payments[PAYMENT.stream(one.entitlement)] or applications[APPLICATION.stream(one.application)]
+        with_account = [happened for happened in told if getattr(happened.event, "account", None) is not None]
+        if with_account:
+            newest[one.entitlement] = with_account[-1]
+    opened_ = await app.sealer.open(list(newest.values()), principal=principal, only={"account"})
+    accounts = {entitlement: one.event.__dict__["account"] for entitlement, one in zip(newest, opened_, strict=True)}
+    return {entitlement: account for entitlement, account in accounts.items() if isinstance(account, BankAccount)}
+
+
+async def _streams(app: Application, names: Sequence[str]) -> dict[str, Sequence[Happened]]:
+    # The store's whole port, of which routes are shown the reading half.
+    store = cast(EventStore, app.store)
+    found: dict[str, Sequence[Happened]] = {}
+    for first in range(0, len(names), READ_AT_ONCE):
+        read = await store.read_streams(names[first : first + READ_AT_ONCE])
+        found |= {stream: all_happened(recorded, CATALOGUE) for stream, recorded in read.items()}
+    return found
+
+
+async def items_of(app: Application, batch: str) -> list[BatchItem]:
+    """A batch's payments in the order in which they went in."""
+    history = await app.history(BATCH, batch)
+    return [item for one in history if isinstance(one.event, BatchFilled) for item in one.event.items]
+
+
+async def instructed(app: Application, items: Sequence[BatchItem]) -> list[PaymentInstructed]:
+    """The instructions behind the items, still sealed."""
+    return [one.event for one in await _instructed(app, items) if isinstance(one.event, PaymentInstructed)]
+
+
+async def _instructed(app: Application, items: Iterable[BatchItem]) -> list[Happened]:
+    wanted = {PAYMENT.stream(item.entitlement): item.instruction for item in items}
+    streams = await _streams(app, list(wanted))
+    return [
+        next(one for one in streams[stream] if isinstance(one.event, PaymentInstructed) and one.event.instruction == instruction)
+        for stream, instruction in wanted.items()
+    ]
+
+
+async def payment_file(app: Application, batch: str, known: Known, principal: str) -> PaymentFile:
+    """The batch as the bank is to get it, the accounts opened by `principal`. Raises FileNotRendered, PaymentAccountUnknown."""
+    begun = known.contents.opened
+    account = opened((await app.state(PAYMENT_ACCOUNT, begun.account))[0], begun.account)
+    told = await app.sealer.open(await _instructed(app, await items_of(app, batch)), principal=principal, only={"account"})
+    orders = []
+    for one in told:
+        event = one.event
+        if not isinstance(event, PaymentInstructed):
+            continue
+        if isinstance(event.account, Erased):
+            raise FileNotRendered("erased", event.entitlement)
+        orders.append(Order(event.instruction, event.entitlement, event.fen, cast(BankAccount, event.account)))
+    return PaymentFile(batch, begun.account, account.holder, account.bank, begun.execute_on, orders)

@@ -1,0 +1,205 @@
+"""Brings released batches to the bank, each once, and asks what became of them; beside the requests, from start to stop.
+
+What is recorded decides, never what this process remembers: `BatchSending` stands in the history before the first byte leaves. Who finds it
+there without an answer asks the bank, and does not send.
+"""
+
+import asyncio
+from datetime import UTC, timedelta
+from hashlib import sha256
+from typing import assert_never
+
+import structlog
+from contracts.assistance.payments import BatchId, Channel
+from foundation.commands import Actor
+from foundation.decider import Refusal
+from foundation.http.caller import Application
+from foundation.http.tokens import SERVICE_PREFIX
+from foundation.ids import random_id
+from foundation.lease import Lease
+from foundation.transient import TRANSIENT
+
+from assistance.bank import files
+from assistance.bank.errors import BankFileUnreadable, FileNotRendered
+from assistance.bank.port import Bank, BankUnreachable, NoAnswer, RefusedFile, Taken
+from assistance.bank.words import Report
+from assistance.batches import commands
+from assistance.batches.batch import BATCH, Accepted, Known, Refused, Released, Sending
+from assistance.batches.filling import instructed, items_of, payment_file
+from assistance.batches.leaving import FROM_ACCOUNT, FromAccount
+from assistance.payments.commands import Fail
+from assistance.payments.hearing import HEAR, HEARD_MAX, Hear, Heard
+from assistance.reconciliation import comparing, exceptions, taking
+from assistance.reconciliation.account import Compare
+from assistance.reconciliation.errors import AccountHalted
+from assistance.reconciliation.taking import caught_up, take_in
+
+SUSPICIOUS_ASKS = 6
+"""After so many questions without an answer somebody should call the bank."""
+
+_TRY_AGAIN: tuple[type[Exception], ...] = (*TRANSIENT, BankUnreachable)
+
+log = structlog.get_logger()
+
+
+class Sender:
+    """One per process; one process at a time works, by a lease. Two would only ask twice."""
+
+    def __init__(
+        self, bank: Bank, *, poll_seconds: float = 1.0, first_wait_seconds: float = 2.0, wait_seconds_max: float = 3_600.0
+    ) -> None:
+        self._bank, self._poll_seconds = bank, poll_seconds
+        self._first_wait, self._wait_max = first_wait_seconds, wait_seconds_max
+
+    async def work(self, app: Application) -> None:
+        """Until cancelled."""
+        lease = Lease(app.pool, "batches", ttl_seconds=15)
+        while True:
+            try:
+                if await lease.hold():
+                    await self.round(app)
+            except _TRY_AGAIN as error:
+                log.warning("batches try again", error=type(error).__name__)
+            except Exception as error:
+                # Its text may hold what it worked on, so only the class is told (DESIGN 3).
+                log.error("batches fail and try again", error=type(error).__name__)
+            await asyncio.sleep(self._poll_seconds)
+
+    async def round(self, app: Application) -> None:
+        """Move every batch that can be moved now on by one step; then the days of accounts that are over."""
+        await caught_up(app)
+        rows = await app.pool.fetch(
+            "select b.batch from batches b left join bank_asks a on a.batch = b.batch"
+            " where (b.stage in ('released', 'sending', 'unanswered') or (b.stage in ('accepted', 'refused') and exists"
+            " (select from payment_instructions i where i.batch = b.batch and i.outcome = 'under way')))"
+            " and (a.next_at is null or a.next_at <= $1) order by b.position limit 100",
+            app.clock.now(),
+        )
+        for row in rows:
+            await self.step(app, row["batch"])
+        await self._days(app)
+
+    async def step(self, app: Application, batch: BatchId) -> None:
+        """Whatever the batch's history says comes next."""
+        state, _ = await app.state(BATCH, batch)
+        by = worker(app)
+        match state:
+            case Released():
+                await self._send(app, batch, state, by)
+            case Sending(unanswered=False):
+                # Whoever was sending it is gone, or somebody else's answer comes yet: then it is accepted all the same.
+                await app.handler.handle(BATCH, batch, commands.Miss(batch), by=by)
+            case Sending() | Accepted():
+                await self._ask(app, batch, state, by)
+            case Refused():
+                await fail_all(app, batch, state, by)
+            case _:
+                pass
+
+    async def _send(self, app: Application, batch: BatchId, state: Released, by: Actor) -> None:
+        begun = state.contents.opened
+        try:
+            file = await render(app, batch, state, by.principal)
+            begin = commands.BeginSending(batch, sha256(file).hexdigest())
+            await app.handler.handle_joint(FROM_ACCOUNT, FromAccount(begin, begun.account), by=by)
+        except AccountHalted:
+            return  # released before the account was halted; it leaves when that is over
+        except Refusal as refusal:
+            await self._wait(app, batch)
+            found = exceptions.Found(
+                begun.organisation, "render-failed" if isinstance(refusal, FileNotRendered) else refusal.TYPE, batch=batch
+            )
+            await exceptions.keep(app.pool, [found], app.clock.now())
+            return
+        answer = await self._bank.send(file, Channel(begun.channel))
+        match answer:
+            case Taken():
+                await app.handler.handle(BATCH, batch, commands.Accept(batch), by=by)
+            case RefusedFile(code, said):
+                refuse = commands.Refuse(batch, code, sha256(said).hexdigest())
+                await app.handler.handle(BATCH, batch, refuse, by=by)
+                await exceptions.keep(app.pool, [exceptions.Found(begun.organisation, "file-refused", batch=batch)], app.clock.now())
+                await self.step(app, batch)
+            case NoAnswer():
+                await app.handler.handle(BATCH, batch, commands.Miss(batch), by=by)
+            case _:
+                assert_never(answer)
+
+    async def _ask(self, app: Application, batch: BatchId, state: Sending | Accepted, by: Actor) -> None:
+        asks = await self._wait(app, batch)
+        organisation = state.contents.opened.organisation
+        data = await self._bank.status(batch)
+        if data is None:
+            if asks == SUSPICIOUS_ASKS:
+                await exceptions.keep(app.pool, [exceptions.Found(organisation, "unanswered", batch=batch)], app.clock.now())
+            return
+        try:
+            said = await asyncio.to_thread(files.read, data)
+        except BankFileUnreadable as refusal:
+            digest = sha256(data).hexdigest()
+            found = exceptions.Found(organisation, "file-unreadable", digest, refusal.place, batch)
+            await exceptions.keep(app.pool, [found], app.clock.now())
+            return
+        if not isinstance(said, Report) or said.message != batch:
+            return
+        if said.refused is not None and isinstance(state, Sending):
+            refuse = commands.Refuse(batch, said.refused, sha256(data).hexdigest())
+            await app.handler.handle(BATCH, batch, refuse, by=by)
+            return
+        if isinstance(state, Sending):
+            await app.handler.handle(BATCH, batch, commands.Accept(batch), by=by)
+        await take_in(app, data, by)
+
+    async def _wait(self, app: Application, batch: BatchId) -> int:
+        """When to ask next: each time twice as long after. How often it was asked, this time included."""
+        asks: int = await app.pool.fetchval("select asks from bank_asks where batch = $1", batch) or 0
+        pause = timedelta(seconds=min(self._first_wait * 2.0 ** min(asks, 30), self._wait_max))
+        await app.pool.execute(
+            "insert into bank_asks (batch, asks, next_at) values ($1, $2, $3)"
+            " on conflict (batch) do update set asks = excluded.asks, next_at = excluded.next_at",
+            *(batch, asks + 1, app.clock.now() + pause),
+        )
+        return asks + 1
+
+    async def _days(self, app: Application) -> None:
+        """Compare each account's day that is over, once."""
+        day = (app.clock.now().astimezone(UTC) - timedelta(days=1)).date()
+        rows = await app.pool.fetch(
+            "select distinct b.account from batches b where b.stage in ('accepted', 'unanswered', 'refused', 'sending')"
+            " and not exists (select from compared_days d where d.account = b.account and d.day = $1)",
+            day,
+        )
+        for row in rows:
+            data = await self._bank.statement(row["account"], day)
+            if data is not None:
+                await reconcile(app, data, worker(app))
+
+
+async def reconcile(app: Application, data: bytes, by: Actor) -> Compare:
+    """Take a statement in and compare its day. Raises BankFileUnreadable."""
+    taken = await taking.take_in(app, data, by)
+    if isinstance(taken.said, Report):
+        raise BankFileUnreadable("kind")
+    return await comparing.compare(app, taken.said, by)
+
+
+async def render(app: Application, batch: BatchId, state: Known, principal: str) -> bytes:
+    """The batch's file. Raises FileNotRendered."""
+    file = await payment_file(app, batch, state, principal)
+    return await asyncio.to_thread(files.write, file, Channel(state.contents.opened.channel))
+
+
+async def fail_all(app: Application, batch: BatchId, state: Refused, by: Actor) -> None:
+    """None of a refused batch was paid: each of its payments is due again."""
+    payments = await instructed(app, await items_of(app, batch))
+    heard = [
+        Heard(Fail(one.entitlement, one.instruction, state.code, None, state.report), one.application, one.line, one.reservation)
+        for one in payments
+    ]
+    for first in range(0, len(heard), HEARD_MAX):
+        await app.handler.handle_joint(HEAR, Hear(tuple(heard[first : first + HEARD_MAX])), by=by)
+
+
+def worker(app: Application) -> Actor:
+    """The service itself, in a conversation of its own."""
+    return Actor(SERVICE_PREFIX + app.name, None, random_id())
