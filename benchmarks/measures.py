@@ -250,3 +250,53 @@ def log(servers: Servers, rounds: int) -> Measured:
         ],
         {"log": taken},
     )
+
+
+def assistance(servers: Servers, rounds: int) -> Measured:
+    """Aid in bulk through decision, reservation and batch, against bare INSERTs of the same records; and a payment file of 100,000."""
+    count, items = 20_000, 100_000
+    taken = []
+    for _ in range(rounds):
+        names = servers.database("aid"), servers.database("aid_vault", vault=True)
+        taken.append({"bulk": program(OURS + "assistance", *names, count), "file": program(OURS + "payment_file", items)})
+    bulk, ones = _values(taken, "bulk"), [1.0] * rounds
+
+    def of(which: str, key: str) -> list[float]:
+        return [one["file"][which][key] for one in taken]
+
+    return Measured(
+        [
+            Figure("aid decided and put into batches", "ours", "one entitlement a second", "entitlements/s", bulk, ones, 1_000, 2_000),
+            Figure(
+                "aid in bulk, against bare",
+                "ours",
+                "INSERT of the same records",
+                "entitlements/s",
+                bulk,
+                _values(taken, "bulk", "limit"),
+                0.05,
+            ),
+            Figure(f"payment file of {items:,}", "ours", "30 s", "s", of("ours", "seconds"), [30.0] * rounds, 1, higher_is_better=False),
+            Figure(
+                f"payment file of {items:,}, CPU",
+                "written and validated",
+                "validated alone",
+                "s",
+                of("ours", "cpu"),
+                of("limit", "cpu"),
+                3,
+                higher_is_better=False,
+            ),
+            Figure(
+                f"memory, a payment file of {items:,} against 1,000",
+                "ours",
+                "at 1,000",
+                "MB",
+                of("ours", "peak_mb"),
+                of("few", "peak_mb"),
+                1.2,
+                higher_is_better=False,
+            ),
+        ],
+        {"assistance": taken},
+    )
