@@ -41,7 +41,7 @@ def asked(it: Served) -> list[Asked]:
     sent(f"/aid/applications/{posted}/verification", visit)
     sent(f"/aid/applications/{emergency}/documents", {"kind": "diagnosis", "digest": PAPER})
     long_ago = (date.fromisoformat(TODAY) - timedelta(days=30)).isoformat()
-    listed = {"organisation": VILLAGE, "sheet": PAPER, "on": long_ago}
+    listed = {"organisation": VILLAGE, "on": long_ago}
     notice = sent("/aid/notices", listed | {"applications": [posted]})
     objection = it.post(f"/aid/notices/{notice}/objections", {"application": posted, "statement": "…"} | on, service="assistance")
     assert objection.status_code == 201, objection.text
@@ -94,6 +94,8 @@ def asked(it: Served) -> list[Asked]:
         of("POST", "/aid/applications/{application}/follow-up", body={"finding": "…"} | on, path=application_path),
         of("POST", "/aid/applications/{application}/withdrawal", body=on, path=application_path),
         of("GET", "/aid/notices/{notice}", path=notice_path),
+        of("GET", "/aid/notices/{notice}/sheet", path=notice_path),
+        of("POST", "/aid/notices/sheets", body=listed | {"applications": [application]}),
         of("POST", "/aid/notices", body=listed | {"applications": [application]}),
         of("POST", "/aid/notices/{notice}/objections", body={"application": posted, "statement": "…"} | on, path=notice_path),
         of(

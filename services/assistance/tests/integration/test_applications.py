@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,13 @@ async def submitted(it: RunningNode, person: str, **facts: Any) -> str:
         await ok(it, f"{here}/documents", {"kind": kind, "digest": PAPER}, by=CLERK)
     visit = {"facts": ILL | facts, "finding": "属实", "visitors": [STEWARD], "visited_on": f"{TODAY}"}
     await ok(it, f"{here}/verification", visit, by=STEWARD)
-    posted = {"organisation": VILLAGE, "applications": [application], "sheet": PAPER, "on": f"{TODAY - timedelta(days=20)}"}
+    posted = {"organisation": VILLAGE, "applications": [application], "on": f"{TODAY - timedelta(days=20)}"}
     notice = await ok(it, "aid/notices", posted, by=CLERK)
+    sheet = await it.get(f"assistance/aid/notices/{notice}/sheet", by=CLERK)
+    assert sha256(sheet.content).hexdigest() == (await it.get(f"assistance/aid/notices/{notice}", by=CLERK)).json()["sheet"]
+    assert "王*" in sheet.text
+    assert "王伟" not in sheet.text
+    assert "东岳社区居委会" in sheet.text
     await no(it, f"{here}/submission", {"stamped": PAPER, "on": f"{TODAY}"}, "notice-needed", by=CLERK)
     await ok(it, f"aid/notices/{notice}/taking-down", {"photo": PAPER, "on": f"{TODAY}"}, by=CLERK)
     await ok(it, f"{here}/submission", {"stamped": PAPER, "on": f"{TODAY}"}, by=CLERK)

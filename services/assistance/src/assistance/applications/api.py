@@ -72,6 +72,7 @@ async def draft(body: requests.DraftBody, caller: Caller, app: App) -> Accepted:
         None if body.account is None else body.account.account(),
         body.on,
         caller.principal,
+        body.name,
     )
     return await app.handle_joint(DRAFT, command, by=caller)
 

@@ -27,6 +27,7 @@ class Draft:
     account: BankAccount | None
     on: date
     by: Principal
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

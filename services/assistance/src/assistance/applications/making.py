@@ -64,6 +64,7 @@ def _draft(command: commands.Draft, states: Sequence[Any], now: datetime) -> Seq
         household=command.household,
         people=people,
         payee=command.payee,
+        name=command.name,
         statement=command.statement,
         account=command.account,
         drafted_by=command.by,

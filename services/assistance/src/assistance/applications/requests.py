@@ -36,6 +36,7 @@ class DraftBody(Body):
     person: PersonId
     household: RecordId | None = None
     payee: PersonId | None = Field(default=None, description="The person, where nobody else is named.")
+    name: Line | None = Field(default=None, description="The applicant's name; a public notice shows its first character only.")
     statement: Text | None = None
     account: AccountBody | None = None
     on: Day

@@ -1,23 +1,29 @@
 """Routes of public notices, and the masked sheet that is printed."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from contracts.kernel import OrgCode
 from contracts.membership import Digest, RecordId
 from contracts.values import Day
 from foundation.http.answers import Accepted
-from foundation.http.caller import App, Application, Caller
+from foundation.http.caller import App, Application, Caller, Calling
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
 from pydantic import Field
+from starlette.responses import HTMLResponse
 
 from assistance.applications import errors as applications
 from assistance.applications.api import found as application_found
 from assistance.asking import own_id
 from assistance.interests.interests import ConflictOfInterest
 from assistance.notices import errors
+from assistance.notices.listing import Listed, listed, listing
 from assistance.notices.notice import NOTICE, POST, SETTLE, TAKE_DOWN, Down, Hanging, Object, Post, SettleObjection, TakeDown, Unposted
+from assistance.notices.sheet import Hangs, digest_of, rendered
+from assistance.notices.templates import Template, template_of, template_on
 from assistance.programmes.errors import ProgrammeNotInForce, ProgrammeUnknown
+from assistance.programmes.programme import PROGRAMME, rules_on
 from assistance.workdays import WorkingDays
 
 router = Router(tags=["notices"])
@@ -28,14 +34,21 @@ READERS = ("clerk", "steward", "approver", "auditor")
 
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
 
+_LISTED = (
+    *(applications.ApplicationUnknown, applications.ApplicationElsewhere, applications.OutsideArea),
+    *(errors.NoticeMalformed, ProgrammeUnknown, ProgrammeNotInForce),
+)
 _NOTICE = (errors.NoticeUnknown, errors.NoticeDown, applications.DayToCome, applications.ApplicationUnknown)
 
 
-class PostBody(Body):
+class ListBody(Body):
     organisation: OrgCode
     applications: Annotated[list[RecordId], Field(min_length=1, max_length=200)]
-    sheet: Digest = Field(description="SHA-256 of the masked sheet as printed.")
     on: Day
+
+
+class PostBody(ListBody):
+    sheet: Digest | None = Field(default=None, description="SHA-256 of the sheet that was looked at; another one is refused.")
 
 
 class ObjectBody(Body):
@@ -67,11 +80,18 @@ class NoticeView(Body):
     notice: RecordId
     organisation: OrgCode
     applications: list[RecordId]
+    sheet: Digest
     posted_on: Day
     until: Day
     provisional: bool
     down: bool
     objections: list[ObjectionView]
+
+
+def _page(sheet: bytes) -> HTMLResponse:
+    return HTMLResponse(
+        sheet, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'", "x-sheet-digest": digest_of(sheet)}
+    )
 
 
 async def _posted(notice: str, app: Application) -> Hanging | Down:
@@ -82,32 +102,57 @@ async def _posted(notice: str, app: Application) -> Hanging | Down:
 
 
 def posting(calendar: WorkingDays) -> Router:
-    """The route that counts working days."""
+    """The routes that count working days."""
     router = Router(tags=["notices"])
+
+    async def made(body: ListBody, caller: Calling, app: Application) -> tuple[str, Sequence[Listed], Template, bytes]:
+        """The programme, what is listed, and its sheet by the template of the day."""
+        await caller.require(*MAKERS, unit=body.organisation, fresh=True)
+        area = app.authority.below(body.organisation, app.today())
+        if outside := [one for one in body.applications if (await application_found(one, app)).case.organisation not in area]:
+            raise applications.OutsideArea(outside[0])
+        programme = (await application_found(body.applications[0], app)).case.programme
+        rules = rules_on((await app.state(PROGRAMME, programme))[0], programme, app.today()).definition
+        if rules.notice is None:
+            raise errors.NoticeMalformed("this programme is not posted")
+        days = rules.notice.working_days
+        found = [await listed(one, app, by=caller.principal) for one in body.applications]
+        template = template_on(body.on)
+        lines = await listing(body.organisation, Hangs(body.on, calendar.after(body.on, days).on, days), found, app)
+        return programme, found, template, rendered(template, lines)
+
+    @router.post("/aid/notices/sheets", response_class=HTMLResponse, responses=problems(*_LISTED))
+    async def look(body: ListBody, caller: Caller, app: App) -> HTMLResponse:
+        """The masked sheet as it would hang; clerk or steward of the union or above. A query: nothing is changed."""
+        return _page((await made(body, caller, app))[-1])
 
     @router.post(
         "/aid/notices",
         status_code=201,
         responses=problems(
-            *(applications.ApplicationUnknown, applications.ApplicationElsewhere, applications.OutsideArea, applications.OnNotice),
-            *(errors.NoticeMalformed, errors.NoticeExists, ProgrammeUnknown, ProgrammeNotInForce, ConflictOfInterest),
-            applications.DayToCome,
+            *_LISTED,
+            *(applications.OnNotice, applications.ApprovalStale, applications.DayToCome),
+            *(errors.NoticeExists, errors.SheetDiffers, ConflictOfInterest),
         ),
     )
     async def post(body: PostBody, caller: Caller, app: App) -> Accepted:
         """Hang a list of verified applications of one programme; clerk or steward of the union or above."""
-        await caller.require(*MAKERS, unit=body.organisation, fresh=True)
-        first = await application_found(body.applications[0], app)
+        programme, found, template, page = await made(body, caller, app)
+        sheet = digest_of(page)
+        if body.sheet not in (None, sheet):
+            raise errors.SheetDiffers(sheet)
         command = Post(
             notice=await own_id(caller, "notice"),
             organisation=body.organisation,
             area=frozenset(app.authority.below(body.organisation, app.today())),
-            programme=first.case.programme,
+            programme=programme,
             applications=tuple(body.applications),
-            sheet=body.sheet,
+            sheet=sheet,
             on=body.on,
             calendar=calendar,
             by=caller.principal,
+            template=template.code,
+            seen={one.application: one.version for one in found},
         )
         return await app.handle_joint(POST, command, by=caller)
 
@@ -145,6 +190,22 @@ async def take_down(notice: RecordId, body: TakeDownBody, caller: Caller, app: A
     return await app.handle_joint(TAKE_DOWN, TakeDown(notice, posted.applications, body.photo, body.on), by=caller)
 
 
+@router.get("/aid/notices/{notice}/sheet", response_class=HTMLResponse, responses=problems(errors.NoticeUnknown, errors.SheetNotKept))
+async def read_sheet(notice: RecordId, caller: Caller, app: App) -> HTMLResponse:
+    """The masked sheet that hung, made again from the history and equal to its digest; staff of the union or above."""
+    posted = (await _posted(notice, app)).posted
+    await caller.require(*READERS, unit=posted.organisation)
+    if posted.template is None or posted.working_days is None:
+        raise errors.SheetNotKept(notice, posted.sheet)
+    found = [await listed(one, app, by=caller.principal, notice=notice) for one in posted.applications]
+    hangs = Hangs(posted.posted_on, posted.until, posted.working_days)
+    lines = await listing(posted.organisation, hangs, found, app)
+    sheet = rendered(template_of(posted.template), lines)
+    if digest_of(sheet) != posted.sheet:
+        raise errors.SheetNotKept(notice, posted.sheet)
+    return _page(sheet)
+
+
 @router.get("/aid/notices/{notice}", responses=problems(errors.NoticeUnknown))
 async def read(notice: RecordId, caller: Caller, app: App) -> NoticeView:
     """A notice and what was objected to it; staff of the union or above."""
@@ -156,6 +217,7 @@ async def read(notice: RecordId, caller: Caller, app: App) -> NoticeView:
         notice=notice,
         organisation=posted.organisation,
         applications=list(posted.applications),
+        sheet=posted.sheet,
         posted_on=posted.posted_on,
         until=posted.until,
         provisional=posted.provisional,

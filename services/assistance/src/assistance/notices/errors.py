@@ -30,6 +30,20 @@ class NoticeMalformed(Refusal):
         super().__init__(why)
 
 
+class SheetDiffers(Refusal):
+    """The sheet that would hang now is another one than the caller has looked at."""
+
+    def __init__(self, sheet: str) -> None:
+        super().__init__("the sheet has changed since it was looked at", sheet=sheet)
+
+
+class SheetNotKept(Refusal):
+    """The sheet that hung cannot be made again: names were erased or changed since. Its digest is in the history."""
+
+    def __init__(self, notice: str, sheet: str) -> None:
+        super().__init__("the sheet that hung cannot be made again", notice=notice, sheet=sheet)
+
+
 class NoticeStillHangs(Refusal):
     """The notice comes down after its last day."""
 

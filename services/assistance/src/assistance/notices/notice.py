@@ -19,7 +19,7 @@ from contracts.values import day_in_china
 from foundation.decider import Decider, JointDecider, Part
 
 from assistance.applications.application import Verified, stage
-from assistance.applications.errors import ApplicationElsewhere, OnNotice, OutsideArea
+from assistance.applications.errors import ApplicationElsewhere, ApprovalStale, OnNotice, OutsideArea
 from assistance.applications.following import APPLICATION, known, not_to_come
 from assistance.applications.making import concerned
 from assistance.desk import Desk, once
@@ -34,7 +34,10 @@ LISTED_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Hang a list. `area`: the unions whose applications may be on it; all are of one programme. `sheet`: the masked sheet as printed."""
+    """Hang a list. `area`: the unions whose applications may be on it; all are of one programme.
+
+    `sheet`: the masked sheet that hangs, by its digest; it was made by `template` of applications in these versions (`seen`).
+    """
 
     notice: str
     organisation: OrgCode
@@ -45,6 +48,8 @@ class Post:
     on: date
     calendar: WorkingDays
     by: Principal
+    template: str | None = None
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,8 @@ def _post(command: Post, states: Sequence[Any], now: datetime) -> Sequence[Seque
             raise OutsideArea(listed)
         if application.found.notice is not None and not application.found.cleared:
             raise OnNotice(listed)
+        if command.seen.get(listed, application.case.version) != application.case.version:
+            raise ApprovalStale(listed, ["application"])
         no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application))
         desk.add(APPLICATION, listed, ApplicationPosted(application=listed, notice=command.notice, until=until.on))
     posted = NoticePosted(
@@ -185,6 +192,8 @@ def _post(command: Post, states: Sequence[Any], now: datetime) -> Sequence[Seque
         organisation=command.organisation,
         applications=command.applications,
         sheet=command.sheet,
+        template=command.template,
+        working_days=rules.notice.working_days,
         posted_on=command.on,
         until=until.on,
         provisional=until.provisional,

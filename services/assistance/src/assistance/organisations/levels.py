@@ -1,9 +1,9 @@
-"""On which level each union stands: routes of decisions are told by level. A union keeps its level for life (docs/decisions/0007)."""
+"""On which level each union stands, which it keeps for life (docs/decisions/0007), and its name: decisions go by level, papers by name."""
 
 from collections.abc import Sequence
 
 from contracts.kernel import OrgCode
-from contracts.membership import Level, OrganisationFounded
+from contracts.membership import Level, OrganisationChanged, OrganisationFounded
 from foundation.cursor import Connection, Pool
 from foundation.decider import Refusal
 from foundation.history import Happened
@@ -18,23 +18,32 @@ class LevelUnknown(Refusal):
 
 
 async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
-    """One statement; a union is founded once."""
+    """A union is founded once; of its names the last counts."""
+    table = tables["organisation_levels"]
     founded = [one.event for one in batch if isinstance(one.event, OrganisationFounded)]
     await connection.execute(
-        f"insert into {tables['organisation_levels']} (organisation, level) select * from unnest($1::text[], $2::text[])"  # noqa: S608
+        f"insert into {table} (organisation, level, name) select * from unnest($1::text[], $2::text[], $3::text[])"  # noqa: S608
         " on conflict do nothing",
         [event.organisation for event in founded],
         [event.level.value for event in founded],
+        [event.name for event in founded],
+    )
+    named = {one.event.organisation: one.event.name for one in batch if isinstance(one.event, OrganisationChanged)}
+    await connection.execute(
+        f"update {table} t set name = n.name from unnest($1::text[], $2::text[]) n (organisation, name)"  # noqa: S608
+        " where t.organisation = n.organisation",
+        list(named),
+        list(named.values()),
     )
 
 
 LEVELS = Projection(
     name="organisation_levels",
     source="membership",
-    version=1,
-    tables=(Table("organisation_levels", "organisation text primary key, level text not null"),),
+    version=2,
+    tables=(Table("organisation_levels", "organisation text primary key, level text not null, name text not null"),),
     apply=apply,
-    events=frozenset({OrganisationFounded}),
+    events=frozenset({OrganisationFounded, OrganisationChanged}),
 )
 
 
@@ -44,3 +53,9 @@ async def level_of(pool: Pool, organisation: OrgCode) -> Level:
     if found is None:
         raise LevelUnknown(organisation)
     return Level(found)
+
+
+async def names_of(pool: Pool, organisations: Sequence[OrgCode]) -> dict[OrgCode, str]:
+    """The names of unions; the code of one that membership has not told of."""
+    rows = await pool.fetch("select organisation, name from organisation_levels where organisation = any ($1)", list(organisations))
+    return {code: code for code in organisations} | {row["organisation"]: row["name"] for row in rows}

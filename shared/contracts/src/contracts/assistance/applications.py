@@ -45,6 +45,9 @@ class ApplicationDrafted(Event, type="assistance.ApplicationDrafted", version=1,
     """Everybody of the household on that day, with the minors' guardians: whose relatives keep out of it."""
 
     payee: PersonId
+    name: Personal[str] | None = None
+    """The applicant's name as on the form; a public notice shows its first character."""
+
     statement: Personal[str] | None = None
     account: Annotated[Personal[BankAccount] | None, Under("payee", purpose="assistance")] = None
     case: RecordId | None = None
@@ -330,15 +333,18 @@ class AidResumed(Event, type="assistance.AidResumed", version=1):
 
 
 class NoticePosted(Event, type="assistance.NoticePosted", version=1):
-    """A list of applications hangs at the employer or the community, `working_days` long, until `until` (inclusive).
+    """A list of applications hangs at the employer or the community, for `working_days`, until `until` (inclusive).
 
-    `sheet`: the digest of the masked sheet as printed. `provisional`: `until` lies beyond the published calendar of working days.
+    `sheet`: SHA-256 of the masked sheet as it was made and hung; `template`: what says which fields it shows, and how they are masked
+    (assistance.notices.templates). `provisional`: `until` lies beyond the published calendar of working days.
     """
 
     notice: RecordId
     organisation: OrgCode
     applications: tuple[ApplicationId, ...]
     sheet: Digest
+    template: Word | None = None
+    working_days: int | None = None
     posted_on: date
     until: date
     provisional: bool = False
