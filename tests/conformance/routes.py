@@ -7,7 +7,7 @@ from assistance.funds import commands as funds
 from assistance.funds.budget_line import BUDGET_LINE, line_id
 
 from ..end_to_end.running_node import BOSS, TOP
-from . import aid
+from . import aid, payments
 from .served import (
     APPROVER,
     AUDITOR,
@@ -186,7 +186,7 @@ def routes(it: Served) -> list[Route]:
             Route("GET", "/log/checkpoints/{size}", service=service, path={"size": _published(it, service)}),
             Route("GET", "/log/tile/{tile}", service=service, path={"tile": "0/000.p/1"}),
             Route("GET", "/log/tile/entries/{bundle}", AUDITOR, service=service, path={"bundle": "000.p/1"}),
-            Route("GET", "/log/organisations/{organisation}/records", AUDITOR, service=service, path={"organisation": VILLAGE}),
+            Route("GET", "/log/units/{unit}/records", AUDITOR, service=service, path={"unit": VILLAGE}),
             Route("POST", WITNESS, service=service, content=("text/plain", UNKNOWN_LOG)),
         ]
 
@@ -196,9 +196,24 @@ def routes(it: Served) -> list[Route]:
         Route(method, template, by, body, service="assistance", path=path, query=query)
         for method, template, by, body, path, query in aid.asked(it)
     ]
+    of_payments = [
+        Route(method, template, by, body, service="assistance", path=path, query=query, content=content)
+        for method, template, by, body, path, query, content in payments.asked(it)
+    ]
     # Read before anything is changed, so that every right question finds something.
     both = [*of("membership", f"organisation-{VILLAGE}"), *of("assistance", f"eligibility-{member}")]
-    return [*both, *budgets, *of_aid, *of_rosters(), *of_members(), *of_transfers(), *of_appointments(), *of_organisations(), erasure]
+    return [
+        *both,
+        *budgets,
+        *of_aid,
+        *of_payments,
+        *of_rosters(),
+        *of_members(),
+        *of_transfers(),
+        *of_appointments(),
+        *of_organisations(),
+        erasure,
+    ]
 
 
 def _of_budgets(it: Served) -> list[Route]:

@@ -21,7 +21,7 @@ from assistance.asking import own_id
 from assistance.bank.errors import FileNotRendered
 from assistance.batches import commands, errors, standing
 from assistance.batches.batch import BATCH, FILL_MAX, Known, Unopened
-from assistance.batches.filling import Held, fill, payment_file
+from assistance.batches.filling import Held, fill, with_accounts
 from assistance.batches.findings import findings
 from assistance.batches.leaving import FROM_ACCOUNT, FromAccount
 from assistance.batches.sending import render
@@ -161,12 +161,9 @@ async def look_over(batch: BatchId, caller: Caller, app: App) -> list[FindingVie
 
 async def findings_of(batch: BatchId, known: Known, principal: str, app: Application) -> list[exceptions.Found]:
     """As exceptions of the batch's organisation."""
-    file = await payment_file(app, batch, known, principal)
-    people = await standing.people_in(app.pool, batch)
-    return [
-        exceptions.Found(known.contents.opened.organisation, rule, batch=batch, entitlement=entitlement)
-        for rule, entitlement in findings(file.orders, people)
-    ]
+    found = findings(await with_accounts(app, batch, principal))
+    organisation = known.contents.opened.organisation
+    return [exceptions.Found(organisation, rule, batch=batch, entitlement=entitlement) for rule, entitlement in found]
 
 
 @router.post("/{batch}/check", responses=problems(*_BATCH, errors.ControlFiguresDiffer, FileNotRendered))

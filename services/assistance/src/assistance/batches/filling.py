@@ -142,17 +142,22 @@ async def _instructed(app: Application, items: Iterable[BatchItem]) -> list[Happ
     ]
 
 
+async def with_accounts(app: Application, batch: str, principal: str) -> list[tuple[PaymentInstructed, BankAccount]]:
+    """A batch's instructions in order, the accounts opened by `principal`. Raises FileNotRendered where one was erased."""
+    told = await app.sealer.open(await _instructed(app, await items_of(app, batch)), principal=principal, only={"account"})
+    found = []
+    for one in told:
+        event = cast(PaymentInstructed, one.event)
+        if isinstance(event.account, Erased):
+            raise FileNotRendered("erased", event.entitlement)
+        found.append((event, cast(BankAccount, event.account)))
+    return found
+
+
 async def payment_file(app: Application, batch: str, known: Known, principal: str) -> PaymentFile:
     """The batch as the bank is to get it, the accounts opened by `principal`. Raises FileNotRendered, PaymentAccountUnknown."""
     begun = known.contents.opened
     account = opened((await app.state(PAYMENT_ACCOUNT, begun.account))[0], begun.account)
-    told = await app.sealer.open(await _instructed(app, await items_of(app, batch)), principal=principal, only={"account"})
-    orders = []
-    for one in told:
-        event = one.event
-        if not isinstance(event, PaymentInstructed):
-            continue
-        if isinstance(event.account, Erased):
-            raise FileNotRendered("erased", event.entitlement)
-        orders.append(Order(event.instruction, event.entitlement, event.fen, cast(BankAccount, event.account)))
+    payments = await with_accounts(app, batch, principal)
+    orders = [Order(event.instruction, event.entitlement, event.fen, to) for event, to in payments]
     return PaymentFile(batch, begun.account, account.holder, account.bank, begun.execute_on, orders)

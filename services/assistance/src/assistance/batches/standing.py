@@ -127,13 +127,3 @@ async def of_organisation(pool: Pool, organisation: OrgCode, *, before: int, lim
         *(organisation, before, limit),
     )
     return [Standing(**row) for row in rows]
-
-
-async def people_in(pool: Pool, batch: str) -> dict[str, tuple[str, str]]:
-    """(person, payee) of each entitlement in a batch."""
-    rows = await pool.fetch(
-        "select p.entitlement, p.person, p.payee from payment_instructions i join payments p on p.entitlement = i.entitlement"
-        " where i.batch = $1",
-        batch,
-    )
-    return {row["entitlement"]: (row["person"], row["payee"]) for row in rows}
