@@ -13,30 +13,33 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 from assistance.applications import commands
-from assistance.applications.application import Submitted
+from assistance.applications.application import Case, Submitted
 from assistance.applications.deciding import CASES_MAX, DECIDE, digest_of, entitlement_of
 from assistance.applications.following import APPLICATION
 from assistance.batches.batch import BATCH, FILL_MAX, ITEMS_MAX
 from assistance.batches.commands import Open
+from assistance.batches.filling import current_accounts
+from assistance.events import CATALOGUE
 from assistance.funds.budget_line import BUDGET_LINE, line_id
 from assistance.hardship.file import FILE
 from assistance.payments.instructing import INSTRUCT, Instruct, Wanted
+from assistance.payments.standing import Standing
 from assistance.programmes.definition import definition, parsed
 from assistance.programmes.programme import PROGRAMME
 from contracts import assistance as own
 from contracts.assistance.applications import Facts
 from contracts.assistance.hardship import BankAccount, Household, HouseholdMember, Relation
 from contracts.assistance.payments import Channel
-from contracts.kernel import Catalogue, Event
+from contracts.kernel import Event
 from contracts.membership import Level
 from contracts.values import day_in_china
 from foundation.commands import Actor
 from foundation.decider import JointDecider, Part
-from foundation.history import all_happened
+from foundation.http.caller import Application
 
 from benchmarks.load import callers, report
 from benchmarks.ours.store import Path, full_path
@@ -128,9 +131,10 @@ def _slices(of: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (of[first : first + size] for first in range(0, len(of), size))
 
 
-async def _resolve(path: Path, some: Sequence[str]) -> None:
+async def _resolve(path: Path, due: dict[str, Standing], some: Sequence[str]) -> None:
     """One resolution, of what those at the table have before them."""
     found = await path.handler.states(APPLICATION, some)
+    due |= {one: _standing(one, it.case) for one, it in found.items() if isinstance(it, Submitted)}
     settled = tuple(
         commands.Settle(
             one,
@@ -149,17 +153,18 @@ async def _resolve(path: Path, some: Sequence[str]) -> None:
     await path.handler.handle_joint(DECIDE, decision, by=BY)
 
 
-async def _instruct(path: Path, batch: str, some: Sequence[str]) -> None:
-    """Their payments into a batch, to the accounts that their applications name."""
-    streams = await path.store.read_streams([APPLICATION.stream(one) for one in some])
-    drafted = [all_happened(records[:1], CATALOGUE)[0] for records in streams.values()]
-    wanted = []
-    for one in await path.sealer.open(drafted, only={"account"}):
-        event = one.event
-        assert isinstance(event, own.ApplicationDrafted)
-        assert isinstance(event.account, BankAccount)
-        wanted.append(Wanted(entitlement_of(event.application, 0), event.application, event.person, event.payee, event.account))
-    await path.handler.handle_joint(INSTRUCT, Instruct(batch, tuple(wanted), MAKER), by=BY)
+async def _instruct(path: Path, batch: str, due: dict[str, Standing], some: Sequence[str]) -> None:
+    """Their payments into a batch, to the accounts that their applications name: `filling.fill`, its read model in `due`."""
+    found = [due[one] for one in some]
+    accounts = await current_accounts(cast(Application, path), found, MAKER)
+    wanted = tuple(Wanted(one.entitlement, one.application, one.person, one.payee, accounts[one.entitlement]) for one in found)
+    await path.handler.handle_joint(INSTRUCT, Instruct(batch, wanted, MAKER), by=BY)
+
+
+def _standing(application: str, case: Case) -> Standing:
+    entitlement = entitlement_of(application, 0)
+    people = (case.person, case.payee)
+    return Standing(entitlement, application, UNION, *people, LINE, FEN, "warmth", "due", None, None, None)
 
 
 async def _measured(count: int, steps: Sequence[Callable[[], Awaitable[None]]]) -> dict[str, float]:
@@ -195,9 +200,6 @@ async def _limit(path: Path, first: int, count: int) -> float:
     return count / (time.perf_counter() - begun)
 
 
-CATALOGUE = Catalogue.of(own)
-
-
 async def main(dsn: str, vault_dsn: str, count: int) -> None:
     """Prepare in one process's life, measure in another's: nothing is in memory."""
     ids = [os.urandom(16).hex() for _ in range(count)]
@@ -205,13 +207,14 @@ async def main(dsn: str, vault_dsn: str, count: int) -> None:
         await prepare(path, ids)
     async with full_path(dsn, vault_dsn, CATALOGUE) as path:
         first = (await path.store.head()).position + 1
-        decided = await _measured(count, [partial(_resolve, path, some) for some in _slices(ids, CASES_MAX)])
+        due: dict[str, Standing] = {}
+        decided = await _measured(count, [partial(_resolve, path, due, some) for some in _slices(ids, CASES_MAX)])
         batches = [os.urandom(16).hex() for _ in range(-(-count // ITEMS_MAX))]
         for batch in batches:
             opening = Open(batch, COUNTY, "370911000001", Channel.iso20022, date(TODAY.year, 12, 1), MAKER)
             await path.handler.handle(BATCH, batch, opening, by=BY)
         parts = zip(batches, _slices(ids, ITEMS_MAX), strict=True)
-        fills = [partial(_instruct, path, batch, some) for batch, part in parts for some in _slices(part, FILL_MAX)]
+        fills = [partial(_instruct, path, batch, due, some) for batch, part in parts for some in _slices(part, FILL_MAX)]
         instructed = await _measured(count, fills)
         limit = await _limit(path, first, count)
     rate = count / (decided["seconds"] + instructed["seconds"])

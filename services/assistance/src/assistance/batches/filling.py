@@ -12,7 +12,7 @@ from contracts.assistance.payments import BatchFilled, BatchItem, PaymentInstruc
 from contracts.kernel import Erased
 from foundation.commands import Actor
 from foundation.decider import Refusal
-from foundation.history import Happened, all_happened
+from foundation.history import Happened, Reading
 from foundation.http.caller import Application
 from foundation.store.port import EventStore
 
@@ -28,6 +28,9 @@ from assistance.payments.payment import PAYMENT
 from assistance.reconciliation.account import PAYMENT_ACCOUNT, opened
 
 READ_AT_ONCE = 1_000
+
+_ACCOUNTS = Reading(CATALOGUE, [event for event in CATALOGUE if "account" in event.SEALED])
+"""Of streams of payments and applications only what names an account: the rest is most of them, and is not decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ async def _streams(app: Application, names: Sequence[str]) -> dict[str, Sequence
     found: dict[str, Sequence[Happened]] = {}
     for first in range(0, len(names), READ_AT_ONCE):
         read = await store.read_streams(names[first : first + READ_AT_ONCE])
-        found |= {stream: all_happened(recorded, CATALOGUE) for stream, recorded in read.items()}
+        found |= {stream: _ACCOUNTS.all(recorded) for stream, recorded in read.items()}
     return found
 
 
