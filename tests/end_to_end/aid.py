@@ -1,6 +1,7 @@
 """A city with its unions and staff for the stories about aid, and what they do, over HTTP: every step by somebody whose job it is."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from typing import Any, TypeVar
 
 from assistance.funds.budget_line import line_id
 from contracts.values import CHINA, day_in_china, resident_check
+from fastapi import FastAPI
 from foundation.broker.port import Broker
 from foundation.clock import Clock, ManualClock
 from node.embedded.postgres import Postgres
+from simulated_bank.app import create_app
+from simulated_bank.behaviour import Behaviour
+from simulated_bank.book import Account, Book
 
 from .running_node import BOSS, TOP, RunningNode, running_node, until
 
@@ -26,17 +31,25 @@ DIVISIONS = f"""code,name,level,parent
 CLERK, STEWARD, AUDITOR = ("b" * 32, "c" * 32, "d" * 32)
 APPROVER, DEPUTY, CHAIR = ("e" * 32, "f" * 32, "1" * 32)
 """Those who decide at the county: one of them alone, or the three as a meeting."""
-ACCOUNTANT, TREASURER = ("2" * 32, "3" * 32)
-"""Who proposes budgets at the county, and who approves them: neither decides on a case."""
-CITY_APPROVER, CITY_DEPUTY, CITY_ACCOUNTANT, CITY_TREASURER = ("4" * 32, "5" * 32, "6" * 32, "7" * 32)
+ACCOUNTANT, CASHIER, PAYER, TREASURER = ("2" * 32, "3" * 32, "4" * 32, "5" * 32)
+"""Of the county's finance: who proposes budgets and makes batches, who checks and who releases them; and who approves budgets.
+
+None of them decides on a case.
+"""
+CITY_APPROVER, CITY_DEPUTY, CITY_ACCOUNTANT, CITY_TREASURER = ("6" * 32, "7" * 32, "9" * 32, "0" * 32)
 STAFF = (
     *((CLERK, "clerk", VILLAGE), (STEWARD, "steward", VILLAGE), (AUDITOR, "auditor", TOP)),
     *((one, "approver", COUNTY) for one in (APPROVER, DEPUTY, CHAIR, TREASURER)),
     *((one, "approver", TOP) for one in (CITY_APPROVER, CITY_DEPUTY, CITY_TREASURER)),
-    *((ACCOUNTANT, "finance", COUNTY), (CITY_ACCOUNTANT, "finance", TOP)),
+    *((one, "finance", COUNTY) for one in (ACCOUNTANT, CASHIER, PAYER)),
+    (CITY_ACCOUNTANT, "finance", TOP),
 )
 PAPER = "8" * 64
 """The digest of some signed paper."""
+ACCOUNT, HOLDER = "3709020000000001", "泰山区总工会"
+"""The county's account at the bank, and its name there."""
+MUTUAL_ACCOUNT, MUTUAL_HOLDER = "3709000000000088", "泰安市职工互助保障会"
+ACCOUNTS = {ACCOUNT: HOLDER, MUTUAL_ACCOUNT: MUTUAL_HOLDER}
 
 T = TypeVar("T")
 
@@ -102,9 +115,9 @@ class Aid:
             definition = shipped[programme]
         await self.send(f"programmes/{programme}/versions", {"organisation": TOP, "definition": definition}, by=BOSS)
 
-    async def fund(self, fen: int, purpose: str, organisation: str = COUNTY) -> str:
+    async def fund(self, fen: int, purpose: str, organisation: str = COUNTY, *, by: Sequence[str] = (ACCOUNTANT, TREASURER)) -> str:
         """An appropriation, proposed by one and approved by another; the line that it reached."""
-        maker, checker = (ACCOUNTANT, TREASURER) if organisation == COUNTY else (CITY_ACCOUNTANT, CITY_TREASURER)
+        maker, checker = by
         body = {"organisation": organisation, "year": self.today.year, "source": "superior", "purpose": purpose}
         proposal = await self.send("budget/appropriations", body | {"fen": fen, "document": PAPER}, by=maker)
         await self.send(f"budget/proposals/{proposal}/approval", None, by=checker)
@@ -140,17 +153,17 @@ class Aid:
         await self.send(f"hardship/files/{household}/levels", {"level": level, "paper": PAPER, "on": f"{self.today}"}, by=DEPUTY)
         return household
 
-    async def drafted(self, programme: str, person: str, papers: Sequence[str] = (), **more: Any) -> str:
+    async def drafted(self, programme: str, person: str, papers: Sequence[str] = (), *, by: str = CLERK, **more: Any) -> str:
         """An application, with its papers."""
         body = {"organisation": VILLAGE, "programme": programme, "person": person, "account": account(), "on": f"{self.today}"} | more
-        application = await self.send("aid/applications", body, by=CLERK)
+        application = await self.send("aid/applications", body, by=by)
         for kind in papers:
-            await self.attached(application, kind)
+            await self.attached(application, kind, by=by)
         return application
 
-    async def attached(self, application: str, kind: str) -> None:
+    async def attached(self, application: str, kind: str, *, by: str = CLERK) -> None:
         """One more paper."""
-        await self.send(f"aid/applications/{application}/documents", {"kind": kind, "digest": PAPER}, by=CLERK)
+        await self.send(f"aid/applications/{application}/documents", {"kind": kind, "digest": PAPER}, by=by)
 
     async def visited(self, application: str, **facts: Any) -> None:
         """A visit, and what it found."""
@@ -158,12 +171,17 @@ class Aid:
         await self.send(f"aid/applications/{application}/verification", body, by=STEWARD)
 
     async def posted(self, applications: Sequence[str]) -> None:
-        """On the wall for five working days, with nobody against it, and down again. Of 200 at most."""
-        hung = {"organisation": VILLAGE, "applications": list(applications), "sheet": PAPER, "on": f"{self.today}"}
-        notice = await self.send("aid/notices", hung, by=CLERK)
-        until = date.fromisoformat((await self.see(f"aid/notices/{notice}"))["until"])
+        """On the wall for five working days, 200 on a sheet, with nobody against it, and down again."""
+        notices = []
+        for first in range(0, len(applications), 200):
+            hung = {"organisation": VILLAGE, "applications": list(applications[first : first + 200]), "on": f"{self.today}"}
+            looked = await self.node.post("assistance/aid/notices/sheets", hung, by=CLERK)
+            assert looked.status_code == 200, looked.text
+            notices.append(await self.send("aid/notices", hung | {"sheet": looked.headers["x-sheet-digest"]}, by=CLERK))
+        until = date.fromisoformat((await self.see(f"aid/notices/{notices[0]}"))["until"])
         self.go_to(until + timedelta(days=1))
-        await self.send(f"aid/notices/{notice}/taking-down", {"photo": PAPER, "on": f"{self.today}"}, by=CLERK)
+        for notice in notices:
+            await self.send(f"aid/notices/{notice}/taking-down", {"photo": PAPER, "on": f"{self.today}"}, by=CLERK)
 
     async def submitted(self, application: str) -> None:
         """Stamped, and up."""
@@ -180,10 +198,72 @@ class Aid:
         programme = (await self.see(f"aid/applications/{applications[0]}"))["programme"]
         return {"organisation": organisation, "programme": programme, "line": line, "cases": cases} | more
 
+    # -------------------------------------------------------------------------------------------------------- the bank
+
+    async def opened_account(
+        self, number: str = ACCOUNT, holder: str = HOLDER, *, organisation: str = COUNTY, by: Sequence[str] = (ACCOUNTANT, CASHIER)
+    ) -> None:
+        """From now on a union pays from its account; two enter it."""
+        body = {"account": number, "organisation": organisation, "bank": "农行泰安分行", "holder": holder, "paper": PAPER}
+        for one in by:
+            await self.send("payments/accounts", body, by=one)
+
+    async def batch(
+        self, *entitlements: str, at_most: int = 10_000, number: str = ACCOUNT, organisation: str = COUNTY, maker: str = ACCOUNTANT
+    ) -> str:
+        """A batch of these payments, or of what is due."""
+        body = {"organisation": organisation, "account": number, "execute_on": f"{self.today}"}
+        batch = await self.send("payments/batches", body, by=maker)
+        await self.see("payments/batches", by=maker, organisation=organisation)
+        filled: dict[str, Any] = {"count": 0, "after": ""}
+        while filled["count"] < at_most and filled["after"] is not None:
+            asked = {"limit": min(200, at_most - filled["count"]), "entitlements": list(entitlements) or None}
+            answer = await self.node.post(f"assistance/payments/batches/{batch}/items", asked, by=maker)
+            assert answer.status_code == 200, answer.text
+            filled = answer.json()
+            assert filled["held"] == [], filled
+            await self.see("payments/due", by=maker, organisation=organisation)
+        return batch
+
+    async def released(self, batch: str, *, checker: str = CASHIER, payer: str = PAYER) -> None:
+        """Checked by a second one, released by a third."""
+        told = await self.see(f"payments/batches/{batch}", by=checker)
+        await self.send(f"payments/batches/{batch}/check", {"count": told["count"], "total_fen": told["total_fen"]}, by=checker)
+        await self.send(f"payments/batches/{batch}/release", None, by=payer)
+
+    async def answered(self, batch: str, seconds_max: float = 30) -> None:
+        """The bank has said what became of every payment in a batch."""
+        pool = self.node.services["assistance"].http.state.application.pool
+        open_ = "select count(*) from payment_instructions where batch = $1 and outcome = 'under way'"
+
+        async def all_told() -> bool:
+            self.clock.advance(timedelta(seconds=1))
+            return not await pool.fetchval(open_, batch)
+
+        await until(all_told, seconds_max)
+
+    async def transferred(self) -> list[dict[str, Any]]:
+        """What really left the union's accounts, by the bank's own log."""
+        log = (await self.node.client.get("http://bank/log")).text
+        return [line for line in map(json.loads, log.splitlines()) if line["kind"] == "transferred"]
+
+    async def payment(self, entitlement: str) -> dict[str, Any]:
+        """How a payment stands."""
+        return dict(await self.see(f"payments/entitlements/{entitlement}"))
+
 
 def meeting(held_on: date, *attendees: str) -> dict[str, Any]:
     """A meeting's minutes."""
     return {"held_on": f"{held_on}", "attendees": list(attendees), "minutes": f"泰工纪要〔{held_on.year}〕12号", "paper": PAPER}
+
+
+def good_bank(folder: Path, clock: Clock) -> FastAPI:
+    """A bank that does what it is told, where the unions have money."""
+    (folder / "bank").mkdir()
+    book = Book(folder / "bank" / "log.jsonl", Behaviour(), clock.now)
+    book.open_accounts(Account(number, name, fen=10_000_000_000) for number, name in ACCOUNTS.items())
+    book.close()
+    return create_app(folder / "bank", hang_seconds=0, now=clock.now)
 
 
 @asynccontextmanager
@@ -196,10 +276,13 @@ async def aid(
     with_rights: bool = False,
     bank: Callable[[Clock], Any] | None = None,
 ) -> AsyncIterator[Aid]:
-    """The city with its staff, at nine in the morning of a day. `bank`: makes the bank that it pays through."""
+    """The city with its staff, at nine in the morning of a day. `bank`: makes the bank that it pays through, in the place of a good one."""
     clock = ManualClock(datetime.combine(begins_on, datetime.min.time(), CHINA) + timedelta(hours=9))
-    counter = None if bank is None else bank(clock)
-    async with running_node(postgres, folder, clock=clock, broker=broker, with_rights=with_rights, bank=counter) as node:
+    counter = good_bank(folder, clock) if bank is None else bank(clock)
+    async with (
+        counter.router.lifespan_context(counter),
+        running_node(postgres, folder, clock=clock, broker=broker, with_rights=with_rights, bank=counter) as node,
+    ):
         answer = await node.upload("membership/imports/divisions?effective_on=2020-01-01", DIVISIONS.encode())
         assert answer.status_code == 200, answer.text
         for principal, role, organisation in STAFF:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from node.embedded.postgres import Postgres
 
-from .aid import APPROVER, CHAIR, CITY_APPROVER, CITY_DEPUTY, CLERK, DEPUTY, STEWARD, Aid, aid
+from .aid import APPROVER, CHAIR, CITY_ACCOUNTANT, CITY_APPROVER, CITY_DEPUTY, CITY_TREASURER, CLERK, DEPUTY, STEWARD, Aid, aid
 from .running_node import TOP
 
 PAPERS = ("diagnosis", "settlement", "invoices")
@@ -23,7 +23,10 @@ async def ready(story: Aid) -> str:
 async def test_an_appeal_is_won(postgres: Postgres, tmp_path: Path) -> None:
     async with aid(postgres, tmp_path, date(2026, 3, 2)) as story:
         await story.publish("medical-relief")
-        county, city = await story.fund(1_000_000, "aid.medical"), await story.fund(1_000_000, "aid.medical", TOP)
+        county, city = (
+            await story.fund(1_000_000, "aid.medical"),
+            await story.fund(1_000_000, "aid.medical", TOP, by=(CITY_ACCOUNTANT, CITY_TREASURER)),
+        )
         application = await ready(story)
         here = f"aid/applications/{application}"
 

@@ -42,7 +42,7 @@ async def test_a_budget_is_exhausted_at_the_county_and_at_the_city_at_once(postg
     """The city has 20,000 yuan and allots 10,000 to the county; twelve cases of 2,000 are decided side by side, six on each line."""
     async with aid(postgres, tmp_path, date(2026, 3, 2)) as story:
         await story.publish("medical-relief")
-        city = await story.fund(2_000_000, "aid.medical", TOP)
+        city = await story.fund(2_000_000, "aid.medical", TOP, by=(CITY_ACCOUNTANT, CITY_TREASURER))
         allotment = {"organisation": TOP, "year": 2026, "source": "superior", "purpose": "aid.medical", "fen": 1_000_000}
         proposal = await story.send("budget/allotments", allotment | {"to_organisation": COUNTY, "document": PAPER}, by=CITY_ACCOUNTANT)
         await story.send(f"budget/proposals/{proposal}/approval", None, by=CITY_TREASURER)
