@@ -53,7 +53,6 @@ from assistance.reconciliation.taking import BANK_FILE
 from assistance.settings import Settings
 from assistance.timers import TIMERS
 
-
 AUDITED = Readers(("auditor",), "organisation")
 """Everybody else reads sealed values in the slices' own routes, which turn away whoever is concerned in the matter."""
 

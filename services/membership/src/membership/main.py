@@ -5,6 +5,7 @@ from importlib.resources import files
 from contracts import foundation
 from contracts import membership as events
 from contracts.kernel import Catalogue
+from foundation.http.stories import Readers
 from foundation.running import Parts
 from foundation.service import AuthorityFrom, Service
 
@@ -49,7 +50,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             rosters.routes(importing),
             erasures.router,
         ],
-        readers={MEMBER.category: members.READERS},
+        readers={MEMBER.category: Readers(members.READERS, "organisation")},
         migrations=[files("membership") / "migrations"],
         parts=parts,
         prepare=importing.start,

@@ -204,6 +204,12 @@ def test_a_file_that_is_none_of_the_logs(log: Path) -> None:
     assert (damage(log).kind, damage(log).where) == (Kind.file_foreign, "tile/0/1")
 
 
+@pytest.mark.parametrize("path", ["checkpoints/readme", "checkpoints/old/300", "checkpoints/007"])
+def test_a_file_among_the_checkpoints_that_is_none(log: Path, path: str) -> None:
+    put(log, path, (log / "checkpoint").read_bytes())
+    assert (damage(log).kind, damage(log).where) == (Kind.file_foreign, path)
+
+
 def test_an_export_that_was_cut_off(log: Path) -> None:
     put(log, "incoming", b"x")
     with pytest.raises(LogUnreadable, match="cut off"):

@@ -1,14 +1,16 @@
 """A log that goes on in a new epoch: another name, the same key, and a first record that owns up to what was given up."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from contracts.foundation import EpochOpened
 from foundation.ids import uuid7
+from foundation.log.checkpoint import Checkpoint
 from foundation.log.damage import Damage, Kind
 from foundation.log.edge import Edge
-from foundation.log.note import SigningKey
+from foundation.log.note import SigningKey, sign
 from foundation.log.reader import FolderFiles
 from foundation.log.trust import given
 from foundation.log.verify import Verified, verify
@@ -80,3 +82,14 @@ def test_what_survived_is_what_was_signed(tmp_path: Path) -> None:
     with pytest.raises(Damage) as caught:
         verified(files)
     assert (caught.value.kind, caught.value.where) == (Kind.fork, "checkpoints/500")
+
+
+@pytest.mark.parametrize(("origin", "size"), [(str(ORIGIN), 2**63 - 1), (f"{ORIGIN}/epoch-99999", 2**63 - 1)])
+def test_numbers_that_nobody_can_follow(tmp_path: Path, origin: str, size: int) -> None:
+    """Whoever has the key can sign any size and any epoch: neither memory nor time may go into them."""
+    log = write(tmp_path / "log", OLD[:300])
+    shutil.rmtree(log / "checkpoints")
+    put(log, "checkpoint", sign(Checkpoint(origin, size, bytes(32)).body(), SigningKey(origin, LOG.seed)).encode())
+    with pytest.raises(Damage) as raised:
+        verify(FolderFiles(log), given([LOG.verifier]), processes=2)
+    assert raised.value.kind in (Kind.entries_missing, Kind.epoch_broken)

@@ -167,3 +167,28 @@ def test_what_is_being_written_is_never_taken_for_a_file(tmp_path: Path, monkeyp
         FolderFiles(tmp_path / "copy").read("checkpoint", 1)
     export(FolderFiles(log), tmp_path / "copy", TRUST)
     assert all_files(tmp_path / "copy") == all_files(log)
+
+
+class TwoFaced(FolderFiles):
+    """Shows one checkpoint first and another one afterwards."""
+
+    def __init__(self, folder: Path, first: bytes) -> None:
+        super().__init__(folder)
+        self.first: bytes | None = first
+
+    def read(self, path: str, size_max: int) -> bytes:
+        if path == "checkpoint" and self.first is not None:
+            note, self.first = self.first, None
+            return note
+        return super().read(path, size_max)
+
+
+def test_a_checkpoint_is_looked_at_once(tmp_path: Path) -> None:
+    """What is held against the directory is what is then written into it."""
+    copy = tmp_path / "copy"
+    export(FolderFiles(write(tmp_path / "early", HISTORY[:700])), copy, TRUST)
+    other = (write(tmp_path / "fork", [*HISTORY[:600], record(600, "other", 1), *HISTORY[600:999]]) / "checkpoint").read_bytes()
+    before = (copy / "checkpoint").read_bytes()
+    with pytest.raises(Damage):
+        export(TwoFaced(write(tmp_path / "now", HISTORY), other), copy, TRUST)
+    assert (copy / "checkpoint").read_bytes() == before

@@ -1,10 +1,10 @@
-"""One organisation's part of a log: its records alone, each proven, and nothing that can be changed unseen."""
+"""One unit's part of a log: its records alone, each proven, and nothing that can be changed unseen."""
 
 from pathlib import Path
 
 import pytest
 from foundation.log.damage import Damage
-from foundation.log.extract import Extracted, Placed, extract, framed, is_extract, records_in, verify_extract
+from foundation.log.extract import Extracted, Placed, extract, framed, is_extract, record_at, records_in, verify_extract
 from foundation.log.proving import check, prove
 from foundation.log.reader import FolderFiles, LogUnreadable
 from foundation.log.trust import found, given
@@ -17,28 +17,28 @@ from .sample import LOG, WITNESS, history, write
 
 SIZE = 1_700
 HISTORY = history(SIZE)
-ORGANISATION = "370911"
+UNIT = "370911"
 PAGE = 400
 
 
 class Answering(FolderFiles):
-    """A log's server: tiles and checkpoints for everybody, entries for nobody, an organisation's records page by page."""
+    """A log's server: tiles and checkpoints for everybody, entries for nobody, a unit's records page by page."""
 
     def read(self, path: str, size_max: int) -> bytes:
         assert not path.startswith("tile/entries")
-        if not path.startswith("organisations/"):
+        if not path.startswith("units/"):
             return super().read(path, size_max)
-        _, organisation, rest = path.split("/")
+        _, unit, rest = path.split("/")
         first = int(rest.partition("?after=")[2]) + 1
         end = min(first + PAGE, SIZE)
-        its = (Placed(at, HISTORY[at]) for at in range(first, end) if at % 7 == 0 and decode(HISTORY[at]).org == organisation)
+        its = (Placed(at, HISTORY[at]) for at in range(first, end) if at % 7 == 0 and decode(HISTORY[at]).org == unit)
         return (end - 1).to_bytes(8, "big") + b"".join(map(framed, its))
 
 
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("extract")
-    extract(Answering(write(folder / "log", HISTORY, [300])), folder / "part", given([LOG.verifier]), ORGANISATION)
+    extract(Answering(write(folder / "log", HISTORY, [300])), folder / "part", given([LOG.verifier]), UNIT)
     return folder / "part"
 
 
@@ -47,19 +47,21 @@ def verified(part: Path) -> Extracted:
     return verify_extract(files, found(files))
 
 
-EXPECTED = [at for at in range(SIZE) if at % 7 == 0 and decode(HISTORY[at]).org == ORGANISATION]
+EXPECTED = [at for at in range(SIZE) if at % 7 == 0 and decode(HISTORY[at]).org == UNIT]
 
 
-def test_it_holds_the_organisations_records_each_proven(part: Path) -> None:
+def test_it_holds_the_units_records_each_proven(part: Path) -> None:
     files = FolderFiles(part)
     assert is_extract(files)
     assert [one.position for one in records_in(files)] == EXPECTED
     said = verified(part)
-    assert (said.organisation, said.records, said.head.size) == (ORGANISATION, len(EXPECTED), SIZE)
+    assert (said.unit, said.records, said.head.size) == (UNIT, len(EXPECTED), SIZE)
     assert b"370902" not in (part / "records").read_bytes()
     one = EXPECTED[-1]
     trust = given([LOG.verifier, WITNESS.verifier])
-    assert check("a proof", prove(files, trust, one).encode(), HISTORY[one], trust)[0] == one
+    assert check("a proof", prove(files, trust, one).encode(), record_at(files, one), trust)[0] == one
+    with pytest.raises(LogUnreadable, match="position 1 is not among the records"):
+        record_at(files, 1)
 
 
 @settings(max_examples=300)
@@ -81,7 +83,17 @@ def test_any_byte(part: Path, data: st.DataObject, at: int, change: int) -> None
 def test_a_server_that_does_not_go_on(tmp_path: Path) -> None:
     class Stuck(Answering):
         def read(self, path: str, size_max: int) -> bytes:
-            return bytes(8) if path.startswith("organisations/") else super().read(path, size_max)
+            return bytes(8) if path.startswith("units/") else super().read(path, size_max)
 
     with pytest.raises(LogUnreadable, match="behind position 0"):
-        extract(Stuck(write(tmp_path / "log", HISTORY)), tmp_path / "part", given([LOG.verifier]), ORGANISATION)
+        extract(Stuck(write(tmp_path / "log", HISTORY)), tmp_path / "part", given([LOG.verifier]), UNIT)
+
+
+def test_a_server_that_says_the_same_again(tmp_path: Path) -> None:
+    class Repeating(Answering):
+        def read(self, path: str, size_max: int) -> bytes:
+            said = super().read(path, size_max)
+            return said + said[8:] if path.startswith("units/") else said
+
+    with pytest.raises(Damage, match="does not follow"):
+        extract(Repeating(write(tmp_path / "log", HISTORY)), tmp_path / "part", given([LOG.verifier]), UNIT)

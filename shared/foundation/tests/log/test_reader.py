@@ -1,11 +1,13 @@
 """Reading over HTTP: tries again what passes, says clearly what does not, never reads without bound."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from foundation.log import reader
+from foundation.log.export import export
 from foundation.log.reader import FileMissing, FileTooLarge, FolderFiles, HttpFiles, LogUnreadable, NotAllowed
 from foundation.log.trust import given
 from foundation.log.verify import verify
@@ -38,9 +40,10 @@ def served(answer: Callable[[str], httpx.Response], token: str | None = None) ->
 
 def from_folder(folder: Path) -> Callable[[str], httpx.Response]:
     def answer(path: str) -> httpx.Response:
-        if path == "checkpoints":
-            names = sorted((one.name for one in (folder / path).iterdir()), key=int)
-            return httpx.Response(200, text="".join(f"{name}\n" for name in names))
+        if path.startswith("checkpoints?after="):
+            after = int(path.partition("=")[2])
+            sizes = sorted(size for one in (folder / "checkpoints").iterdir() if (size := int(one.name)) > after)
+            return httpx.Response(200, text="".join(f"{size}\n" for size in sizes[:2]))
         file = folder / path
         return httpx.Response(200, content=file.read_bytes()) if file.is_file() else httpx.Response(404)
 
@@ -101,3 +104,33 @@ def test_a_missing_file_and_one_without_end(tmp_path: Path) -> None:
         FolderFiles(tmp_path).read("checkpoint", 99)
     with pytest.raises(LogUnreadable):
         FolderFiles(tmp_path).read(".", 99)
+
+
+def test_names_that_are_no_sizes_are_not_read(tmp_path: Path) -> None:
+    """A server decides how its checkpoints are called: not where an export writes them."""
+    log = write(tmp_path / "log", history(300), [5, 256])
+    hostile = ["../../../5", "x/5", "05", "+5", "５", "-1", "5.0", "99999999999999999999"]
+
+    def answer(path: str) -> httpx.Response:
+        if path == "checkpoints?after=-1":
+            return httpx.Response(200, text="\n".join([*hostile, "5", "256", *hostile]))
+        return httpx.Response(200, text="5\n256\n") if path.startswith("checkpoints?") else from_folder(log)(path)
+
+    files = served(answer, "a")
+    assert files.checkpoints() == ["checkpoints/5", "checkpoints/256"]
+    export(files, tmp_path / "out" / "copy", TRUST)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "out"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["copy"]
+    verify(FolderFiles(tmp_path / "out" / "copy"), TRUST)
+
+
+def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "CHECKPOINTS_MAX", 10)
+    with pytest.raises(LogUnreadable, match="more than 10 checkpoints"):
+        served(lambda path: httpx.Response(200, text=f"{int(path.partition('=')[2]) + 1}\n")).checkpoints()
+
+
+def test_what_is_packed_is_not_unpacked() -> None:
+    bomb = httpx.Response(200, stream=httpx.ByteStream(gzip.compress(bytes(10_000_000))), headers={"content-encoding": "gzip"})
+    with pytest.raises(LogUnreadable, match="packs"):
+        served(lambda _: bomb).read("checkpoint", 1_000_000_000)

@@ -1,6 +1,6 @@
 """`tongxin replay` and `tongxin explain`: what follows from a history, in tables and in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ import httpx
 import typer
 from foundation.log.as_of import NotYet, as_of, entries
 from foundation.log.damage import Damage
-from foundation.log.note import KeyMalformed, VerifierKey
+from foundation.log.note import VerifierKey
 from foundation.log.reader import LogFiles, LogUnreadable, open_log
 from foundation.log.text import to_base64
 from foundation.log.trust import found, given
@@ -22,11 +22,11 @@ from node.access import Access
 from node.declared import keeper_of
 from node.errors import NodeError, Refused, UsageError
 from node.folder import DataFolder
+from node.log import Keys, keys_of
 from node.moments import moment
-from node.terminal import AsJson, DataDir, command, err, opened, out
+from node.terminal import AsJson, DataDir, command, err, opened, out, visible
 
 Token = Annotated[str | None, typer.Option("--token", envvar="TONGXIN_TOKEN", help="An auditor's, where entries come over HTTP.")]
-Keys = Annotated[list[str] | None, typer.Option("--key", help="The log's verifier key, and witnesses'. Default: those beside the log.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="A day (to its end, in China) or a moment with its zone.")]
 
 
@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
             done = replays.run(
                 files,
                 into,
-                keys=_keys(keys),
+                keys=_believed(keys),
                 token=token,
                 moment=moment(as_of) if as_of else None,
                 size=size,
@@ -87,7 +87,7 @@ def register(app: typer.Typer) -> None:
         if not chapters:
             raise NodeError(f"nothing has happened in {stream}" + (f" as of {as_of}" if as_of else ""))
         for chapter in chapters:
-            out.print(str(chapter), markup=False)
+            out.print(visible(str(chapter)), markup=False)
 
 
 # ------------------------------------------------------------------------------------------------------------- replay
@@ -106,17 +106,23 @@ def _log(place: str, token: str | None) -> Iterator[LogFiles]:
 @contextmanager
 def _progress() -> Iterator[replays.Told]:
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
     ) as bar:
         tasks = {what: bar.add_task(what, total=None, visible=False) for what in ("verified", "replayed")}
         yield lambda what, done, total: bar.update(tasks[what], completed=done, total=total, visible=True)
 
 
-def _keys(texts: Sequence[str] | None) -> list[VerifierKey]:
+def _believed(keys: list[str] | None) -> list[VerifierKey]:
     try:
-        return [VerifierKey.parse(text) for text in texts or ()]
-    except KeyMalformed as error:
-        raise UsageError(str(error)) from error
+        return keys_of(keys) if keys else []
+    except Damage as damage:
+        raise UsageError(str(damage)) from damage
 
 
 def _live(log: str, token: str | None, folder: DataFolder) -> replays.LiveAt:
@@ -186,12 +192,11 @@ def _print(done: replays.Replay) -> None:
     out.print(f"{done.head.origin}: {done.head.size:,} events verified{trust}", markup=False)
     out.print(f"checkpoint of {stood.checkpoint.size:,} events, {stood.at:%Y-%m-%d %H:%M:%S} UTC, {by}", markup=False)
     out.print(f"replayed {done.outcome.size:,} events, root {to_base64(done.outcome.root)}", markup=False)
-    table = Table("service", "projection", "version", box=None, pad_edge=False)
-    for column in ("digest", "live node"):
-        table.add_column(column, overflow="fold")
+    table = Table("service", "projection", "version", "digest", "live node", box=None, pad_edge=False)
     for one in done.compared:
         table.add_row(one.service, one.projection, str(one.version), one.digest, one.node)
-    out.print(table)
+    # As wide as it is, for whoever compares digests or searches in a file.
+    out.print(table, width=out.measure(table, options=out.options.update(max_width=1_000)).maximum)
     if done.left_out:
         out.print(f"left out, because they hold plaintext and lie in the vault: {', '.join(done.left_out)}", markup=False)
 
@@ -214,7 +219,7 @@ def _from_log(log: str, stream: str, moment_: str | None, keys: list[str] | None
     until = moment(moment_) if moment_ else None
     with _log(log, token) as files, _progress() as told:
         try:
-            trust = given(_keys(keys)) if keys else found(files)
+            trust = given(_believed(keys)) if keys else found(files)
             head = verify(files, trust, token=token, report=lambda *at: told("verified", *at)).head
             size = head.size if until is None else as_of(files, trust, until).checkpoint.size
             return list(stories.of_records(entries(files, size, head.size), stream))

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +14,9 @@ from foundation.log import export, extract, proving, rows, trust
 from foundation.log.damage import Damage
 from foundation.log.envelopes import CLOCK_BACK_SECONDS
 from foundation.log.keys import LogKeys
-from foundation.log.note import KeyMalformed, VerifierKey
+from foundation.log.note import ED25519, KeyMalformed, VerifierKey
 from foundation.log.reader import CHECKPOINT, NOTE_BYTES_MAX, FolderFiles, LogFiles, LogUnreadable, open_log
+from foundation.log.text import utc
 from foundation.log.verify import Seen, Verified, verify
 from foundation.record import RecordMalformed, decode
 from foundation.sealing import SealBroken
@@ -31,7 +31,7 @@ from node.environment import environment
 from node.errors import NodeError, UsageError
 from node.folder import DataFolder
 from node.importing import Report
-from node.terminal import AsJson, DataDir, command, err, opened, out, progress
+from node.terminal import AsJson, DataDir, command, err, opened, out, progress, visible
 from node.topology import SERVICES, ServiceSpec
 
 log = typer.Typer(no_args_is_help=True, help="Verify, export and prove histories.")
@@ -54,6 +54,10 @@ ClockBack = Annotated[float, typer.Option(min=0, help="By how many seconds the c
 
 class Found(NodeError):
     """Something is wrong with the log: what, and where."""
+
+    def __init__(self, damage: Damage) -> None:
+        super().__init__(f"{damage.kind}: {damage}")
+        self.damage = damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def opened_log(place: str, keys: list[str] | None, token: str | None, data_dir: 
     with _sentences():
         files = open_log(place, token)
         try:
-            yield Opened(files, trust.given(_keys(keys)) if keys else trust.found(files, own), token, spec)
+            yield Opened(files, trust.given(keys_of(keys)) if keys else trust.found(files, own), token, spec)
         finally:
             files.close()
 
@@ -89,20 +93,25 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except Damage as damage:
-        raise Found(f"{damage.kind}: {damage}") from damage
+        raise Found(damage) from damage
     except LogUnreadable as error:
         raise NodeError(str(error)) from error
     except OSError as error:
-        raise NodeError(f"{error.filename}: {error.strerror}") from error
+        raise NodeError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+    except asyncpg.PostgresError as error:
+        raise NodeError(f"the service's database cannot be read: {error}") from error
 
 
-def _keys(given: Sequence[str]) -> list[VerifierKey]:
+def keys_of(given: Sequence[str]) -> list[VerifierKey]:
+    """The verifier keys that somebody names, each as such or as a file of them. Raises UsageError, Damage."""
     found: list[VerifierKey] = []
     for one in given:
         try:
             found += trust.parse_keys(one, Path(one).read_bytes()) if Path(one).is_file() else [VerifierKey.parse(one)]
         except KeyMalformed as error:
             raise UsageError(f"--key {one}: {error}", "a verifier key is name+id+key, as `tongxin log keys` prints it") from error
+    if all(key.type != ED25519 for key in found):
+        raise UsageError("--key names witnesses only", "name the log's key too, as `tongxin log keys` prints it")
     return found
 
 
@@ -122,8 +131,8 @@ def verify_(
 
     Exit code 1 with one line that names the first thing wrong and where.
     """
-    with opened_log(place, key, token, data_dir) as it:
-        try:
+    try:
+        with opened_log(place, key, token, data_dir) as it:
             kept = [seen for one in against or [] for seen in _kept(one, it.trust)]
             if extract.is_extract(it.files):
                 _verify_extract(it.files, it.trust, as_json)
@@ -133,11 +142,11 @@ def verify_(
             if it.service is not None:
                 with progress("comparing rows") as report:
                     asyncio.run(_compare_rows(opened(data_dir), it.service, it.files, found.head.size, report))
-        except Damage as damage:
-            if as_json:
-                out.print_json(data={"whole": False} | {name: getattr(damage, name) for name in ("kind", "where", "what", "position")})
-                raise typer.Exit(1) from damage
-            raise
+    except Found as wrong:
+        if as_json:
+            out.print_json(data={"whole": False} | {name: getattr(wrong.damage, name) for name in ("kind", "where", "what", "position")})
+            raise typer.Exit(wrong.exit_code) from wrong
+        raise
     if as_json:
         out.print_json(data={"whole": True} | _as_json(found))
     else:
@@ -157,11 +166,11 @@ def _verify_extract(files: FolderFiles, believed: trust.Trust, as_json: bool) ->
     with progress("verifying") as report:
         found = extract.verify_extract(files, believed, report=report)
     if as_json:
-        said = {"whole": True, "origin": found.head.origin, "size": found.head.size, "organisation": found.organisation}
+        said = {"whole": True, "origin": found.head.origin, "size": found.head.size, "organisation": found.unit}
         out.print_json(data=said | {"records": found.records, "keys_from_log": believed.from_log})
         return
     out.print(
-        f"proven: {found.records:,} records of {found.organisation} among the {found.head.size:,} events of {found.head.origin}",
+        f"proven: {found.records:,} records of {found.unit} among the {found.head.size:,} events of {found.head.origin}",
         markup=False,
     )
     out.print("that none of its records was left out is the server's word")
@@ -184,7 +193,7 @@ def _say(found: Verified) -> None:
     if head.size:
         out.print(f"its events say that they are of {found.first_time} to {found.last_time}")
     for name, at in found.witnesses:
-        out.print(f"cosigned by {name} at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC", markup=False)
+        out.print(f"cosigned by {name} at {utc(at):%Y-%m-%d %H:%M:%S} UTC", markup=False)
     if not found.witnesses:
         out.print("no witness that is known here has cosigned its newest checkpoint")
     for where in found.given_up:
@@ -251,11 +260,12 @@ def prove(
     """Write the proof that an event stands in a log. Whoever has it, the record and the log's key needs nothing else."""
     with opened_log(place, key, token, data_dir) as it:
         proof = proving.prove(it.files, it.trust, position)
-        target.write_bytes(proof.encode())
         if record is not None:
-            content = proving.record_at(it.files, it.trust, position)
+            files = it.files
+            content = extract.record_at(files, position) if extract.is_extract(files) else proving.record_at(files, it.trust, position)
             proving.check(str(target), proof.encode(), content, it.trust)
             record.write_bytes(content)
+        target.write_bytes(proof.encode())
     out.print(f"{target}: the proof of position {position}", markup=False)
 
 
@@ -269,7 +279,7 @@ def check(
     """Check that a record stands in a log, with nothing but a proof and the log's key."""
     with _sentences():
         content = record.read_bytes()
-        position, head = proving.check(str(proof), proof.read_bytes(), content, trust.given(_keys(key)))
+        position, head = proving.check(str(proof), proof.read_bytes(), content, trust.given(keys_of(key)))
     try:
         said = decode(content)
     except RecordMalformed:
@@ -320,7 +330,7 @@ def open_(
     """Check an opened field against the commitment in its record, with nothing else at hand, and print its value."""
     with _sentences():
         field, value = opening.check(str(disclosed), _content(record), _content(disclosed))
-    out.print(f"{field}: {value}", markup=False)
+    out.print(f"{field}: {visible(value)}", markup=False)
 
 
 def _content(file: Path) -> bytes:

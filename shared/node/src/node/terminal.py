@@ -1,6 +1,7 @@
 """What every group of commands shares: where words go, the data folder that is meant, failures as one sentence, a progress bar."""
 
 import functools
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,9 +37,9 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[P, R]], Callabl
             try:
                 return function(*args, **kwargs)
             except NodeError as error:
-                err.print(f"error: {error.what}", markup=False)
+                err.print(f"error: {visible(error.what)}", markup=False)
                 if error.remedy:
-                    err.print(f"  {error.remedy}", markup=False)
+                    err.print(f"  {visible(error.remedy)}", markup=False)
                 raise typer.Exit(error.exit_code) from error
             except PostgresFailed as error:
                 err.print(f"error: {error}", markup=False)
@@ -47,6 +48,13 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[P, R]], Callabl
         return group.command(name)(guarded)
 
     return register
+
+
+def visible(text: str) -> str:
+    """A text from elsewhere without what a terminal would obey instead of showing it."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in ("Cc", "Cf") and letter != "\n" else letter for letter in text
+    )
 
 
 def opened(data_dir: Path | None) -> DataFolder:

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from foundation.log.checkpoint import Checkpoint
 from foundation.log.edge import Edge
-from foundation.log.note import SigningKey, sign
+from foundation.log.note import COSIGNATURE, SigningKey, VerifierKey, sign
 from foundation.log.tiles import bundles_of, encode_bundle
 from foundation.record import encode, leaf_hash
 from foundation.sealing import NONCE_BYTES, RANDOM_BYTES, b64, seal
@@ -79,6 +79,27 @@ def test_what_is_wrong_is_one_line_and_exit_code_1(log: Path) -> None:
     }
 
 
+def test_programs_get_json_whatever_is_wrong(log: Path) -> None:
+    (log / "keys").write_text("hello\n")
+    said = tongxin("log", "verify", log, "--json")
+    assert (said.exit_code, json.loads(said.stdout)["kind"]) == (1, "key-wrong")
+
+
+def test_a_terminal_obeys_nobody(log: Path) -> None:
+    """What an operator signs is shown, and does nothing else."""
+    name = "union.example/\x9b31m\u202eknurd"
+    (log / "checkpoint").write_text(sign(Checkpoint(name, 300, bytes(32)).body(), SigningKey(name, bytes(32))))
+    said = tongxin("log", "verify", log, "--key", KEY.verifier)
+    assert said.exit_code == 1
+    assert "\ufffd31m\ufffdknurd" in said.stderr
+
+
+def test_nothing_but_words_where_nobody_looks(log: Path) -> None:
+    said = tongxin("explain", "thing-1", "--log", log)
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert "sample.Happened.v1" in said.stdout
+
+
 def test_what_another_was_shown(log: Path, tmp_path: Path) -> None:
     assert tongxin("log", "verify", log, "--against", log / "checkpoint", "--against", log).exit_code == 0
     other = tmp_path / "other"
@@ -90,6 +111,8 @@ def test_what_another_was_shown(log: Path, tmp_path: Path) -> None:
 def test_words_that_cannot_be_meant(log: Path, tmp_path: Path) -> None:
     assert tongxin("log", "verify", tmp_path / "nowhere").exit_code == 1
     assert tongxin("log", "verify", log, "--key", "hello").exit_code == 2
+    witness = VerifierKey.of("witness.example", COSIGNATURE, bytes(32))
+    assert tongxin("log", "verify", log, "--key", witness).exit_code == 2
     assert tongxin("log", "prove", log, 300, "--out", tmp_path / "x").exit_code == 1
     assert tongxin("log", "check", log / "checkpoint", "--record", log / "keys", "--key", KEY.verifier).exit_code == 1
 

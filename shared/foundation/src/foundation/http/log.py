@@ -6,7 +6,7 @@ Checkpoints and hash tiles are public: they say nothing about what is recorded. 
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -44,6 +44,7 @@ _CHECKPOINT_BODY = {
     }
 }
 
+After = Annotated[int, Query(ge=-1, le=2**63 - 1)]
 Size = Annotated[int, Path(ge=0, le=2**63 - 1)]
 
 
@@ -88,9 +89,9 @@ def log_router(authorise: Callable[..., Any]) -> Router:
         return _text(await app.log.checkpoint(), FRESH)
 
     @router.get("/log/checkpoints", response_class=PlainTextResponse)
-    async def checkpoints(app: App) -> Response:
-        """The sizes of all published checkpoints, one a line, the smallest first."""
-        return _text("".join(f"{size}\n" for size in await app.log.store.sizes()), FRESH)
+    async def checkpoints(app: App, after: After = -1) -> Response:
+        """The sizes of published checkpoints above one, one a line, the smallest first; 10,000 at the most."""
+        return _text("".join(f"{size}\n" for size in await app.log.store.sizes(after)), FRESH)
 
     @router.get("/log/checkpoints/{size}", response_class=PlainTextResponse)
     async def checkpoint_of(size: Size, app: App) -> Response:

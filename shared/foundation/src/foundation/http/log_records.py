@@ -1,4 +1,4 @@
-"""One organisation's part of a history, for its auditors: the records of its subtree, each to be proven by the log's public tiles."""
+"""One unit's part of a history, for its auditors: the records of its subtree, each to be proven by the log's public tiles."""
 
 from datetime import date
 from typing import Annotated
@@ -23,12 +23,12 @@ READ_AT_ONCE = 1_000
 
 router = Router(tags=["log"])
 
-Organisation = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Unit = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Position = Annotated[int, Query(ge=-1, le=2**62)]
 
 
 @router.get(
-    "/log/organisations/{organisation}/records",
+    "/log/units/{unit}/records",
     response_class=Response,
     responses={
         200: {
@@ -38,21 +38,21 @@ Position = Annotated[int, Query(ge=-1, le=2**62)]
         **problems(HistoryUnavailable),
     },
 )
-async def records(organisation: Organisation, caller: Caller, app: App, after: Position = -1) -> Response:
-    """The records behind a position that were made for an organisation or one below it, or name one, as the hierarchy stands today.
+async def records(unit: Unit, caller: Caller, app: App, after: Position = -1) -> Response:
+    """The records behind a position that were made for a unit or one below it, or name one, as the hierarchy stands today.
 
-    For its auditors. Records that name no organisation, as those of confidential cases, are not among them.
+    For its auditors. Records that name no unit, as those of confidential cases, are not among them.
     """
-    await caller.require_service_or("auditor", unit=organisation)
+    await caller.require_service_or("auditor", unit=unit)
     try:
-        looked, found = await _below(app, organisation, after, app.today())
+        looked, found = await _below(app, unit, after, app.today())
     except StoreUnavailable:
         raise HistoryUnavailable("the history cannot be read now") from None
     return Response(looked.to_bytes(POSITION_BYTES, "big") + found, media_type="application/octet-stream")
 
 
-async def _below(app: Application, organisation: str, after: int, today: date) -> tuple[int, bytes]:
-    units = frozenset(app.authority.below(organisation, today))
+async def _below(app: Application, unit: str, after: int, today: date) -> tuple[int, bytes]:
+    units = frozenset(app.authority.below(unit, today))
     end, looked, found = (await app.store.head()).position, after, bytearray()
     while looked < min(end, after + POSITIONS_MAX) and len(found) < ANSWER_BYTES_MAX:
         page = await app.store.read(looked, limit=READ_AT_ONCE)

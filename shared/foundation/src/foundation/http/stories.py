@@ -1,6 +1,7 @@
 """Everything that happened in one stream, for people to read (`tongxin explain`): sealed values opened only for who may read them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,6 +16,15 @@ from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
 
 StreamName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}-[\x21-\x7e]{1,160}$", description="`<category>-<id>`")]
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who may read a category's sealed values: these roles, held for the unit that the stream's last event with `unit` among its fields
+    names there, or above it."""
+
+    roles: tuple[str, ...]
+    unit: str
 
 
 class StreamUnknown(Refusal):
@@ -36,9 +46,8 @@ class ToldView(Body):
     erased: list[str] = Field(description="Fields whose key was destroyed, or is withheld under a restriction.")
 
 
-def story_router(deciders: Sequence[Decider[Any, Any]], readers: Mapping[str, Sequence[str]]) -> Router:
-    """The route over a service's streams. `readers`: the roles that may read a category's sealed values, for the organisation that the
-    stream's last event names, or above; nobody for a category that is not named."""
+def story_router(deciders: Sequence[Decider[Any, Any]], readers: Mapping[str, Readers]) -> Router:
+    """The route over a service's streams. `readers`: by category; nobody for a category that is not named."""
     router = Router(prefix="/streams", tags=["history"])
     kinds = {decider.category: decider for decider in deciders}
 
@@ -49,7 +58,7 @@ def story_router(deciders: Sequence[Decider[Any, Any]], readers: Mapping[str, Se
         category, _, name = stream.partition("-")
         decider = kinds.get(category)
         events = [] if decider is None else await app.history(decider, name)
-        opens = await _may_open(caller, events, readers.get(category, ()))
+        opens = await _may_open(caller, events, readers.get(category))
         if not opens:
             await caller.require_service_or("auditor", "org-admin", unit=app.node_org)
         if not events:
@@ -59,12 +68,14 @@ def story_router(deciders: Sequence[Decider[Any, Any]], readers: Mapping[str, Se
     return router
 
 
-async def _may_open(caller: Calling, events: Sequence[Happened], roles: Sequence[str]) -> bool:
-    named = [union for one in events if isinstance(union := one.event.__dict__.get("organisation"), str)]
-    if caller.service is not None or not named or not roles:
+async def _may_open(caller: Calling, events: Sequence[Happened], readers: Readers | None) -> bool:
+    if caller.service is not None or readers is None:
+        return False
+    named = [unit for one in events if isinstance(unit := one.event.__dict__.get(readers.unit), str)]
+    if not named:
         return False
     try:
-        await caller.require(*roles, unit=named[-1])
+        await caller.require(*readers.roles, unit=named[-1])
     except NotPermitted:
         return False
     return True

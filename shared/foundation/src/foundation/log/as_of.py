@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from foundation.log.checkpoint import Checkpoint, SignedCheckpoint
-from foundation.log.reader import CHECKPOINT, LogFiles
+from foundation.log.reader import CHECKPOINT, LogFiles, size_of
 from foundation.log.stretches import decoded
+from foundation.log.text import utc
 from foundation.log.tiles import WIDTH, bundles_of, tile_of
 from foundation.log.trust import Trust, checkpoint_at
 from foundation.record import decode
@@ -51,7 +52,7 @@ def covering(files: LogFiles, trust: Trust, size: int) -> Stood:
     head = checkpoint_at(files, CHECKPOINT, trust, quorum=False)
     if size > head.checkpoint.size:
         raise NotYet(f"the log {head.checkpoint.origin} goes up to {head.checkpoint.size:,} records, not {size:,}")
-    fitting = (path for path in files.checkpoints() if int(path.rpartition("/")[2]) >= max(size, 1))
+    fitting = (path for path in files.checkpoints() if size_of(path) >= max(size, 1))
     path = next(fitting, CHECKPOINT)
     return _stood(files, checkpoint_at(files, path, trust, quorum=False), head.checkpoint.size)
 
@@ -66,7 +67,7 @@ def _stood(files: LogFiles, signed: SignedCheckpoint, head: int) -> Stood:
     seen = [(signature.at, signature.name) for signature in signed.note.signatures if signature.at is not None]
     if seen:
         at, witness = min(seen)
-        return Stood(signed.checkpoint, datetime.fromtimestamp(at, UTC), witness)
+        return Stood(signed.checkpoint, utc(at), witness)
     if not signed.checkpoint.size:
         return Stood(signed.checkpoint, datetime.min.replace(tzinfo=UTC), None)
     last = signed.checkpoint.size - 1

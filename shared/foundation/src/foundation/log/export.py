@@ -10,9 +10,21 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from foundation.log.checkpoint import Checkpoint
 from foundation.log.damage import Damage, Kind
 from foundation.log.proofs import ProofInvalid, consistency, tile_hashes, verify_consistency
-from foundation.log.reader import CHECKPOINT, CHECKPOINTS, INCOMING, KEYS, NOTE_BYTES_MAX, POLICY, FileMissing, FolderFiles, LogFiles
+from foundation.log.reader import (
+    CHECKPOINT,
+    CHECKPOINTS,
+    INCOMING,
+    KEYS,
+    NOTE_BYTES_MAX,
+    POLICY,
+    FileMissing,
+    FolderFiles,
+    LogFiles,
+    size_of,
+)
 from foundation.log.stretches import StoredTiles, read_bundle, read_tile
 from foundation.log.tiles import WIDTH, Tile, bundles_of, tiles_of
 from foundation.log.trust import Trust, checkpoint_at
@@ -67,12 +79,12 @@ def export(files: LogFiles, target: Path, trust: Trust, *, report: Report = lamb
     note = files.read(CHECKPOINT, NOTE_BYTES_MAX)
     head = trust.open(CHECKPOINT, note, quorum=False).checkpoint
     folder = Folder(target)
-    old = _old_size(files, FolderFiles(target), trust) if folder.has(CHECKPOINT) else 0
+    old = _old_size(files, head, FolderFiles(target), trust) if folder.has(CHECKPOINT) else 0
     folder.write(INCOMING, note)
     for name in (KEYS, POLICY):
         folder.write(name, _given(files, name, trust))
     for path in files.checkpoints():
-        if int(path.rpartition("/")[2]) < head.size and not folder.has(path):
+        if size_of(path) < head.size and not folder.has(path):
             folder.write(path, files.read(path, NOTE_BYTES_MAX))
     folder.write(f"{CHECKPOINTS}/{head.size}", note)
     for tile in chain(tiles_of(old, head.size), bundles_of(old, head.size)):
@@ -87,10 +99,9 @@ def export(files: LogFiles, target: Path, trust: Trust, *, report: Report = lamb
     return Exported(old, head.size, folder.files)
 
 
-def _old_size(files: LogFiles, held: FolderFiles, trust: Trust) -> int:
+def _old_size(files: LogFiles, head: Checkpoint, held: FolderFiles, trust: Trust) -> int:
     """How far the directory goes, after the log has been shown to continue it."""
     old = checkpoint_at(held, CHECKPOINT, trust, quorum=False).checkpoint
-    head = checkpoint_at(files, CHECKPOINT, trust, quorum=False).checkpoint
     if old.size > head.size:
         what = f"the directory goes up to {old.size} entries, the log only to {head.size}: it was cut or rolled back"
         raise Damage(Kind.rolled_back, CHECKPOINT, what, head.size)

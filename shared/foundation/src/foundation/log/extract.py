@@ -1,7 +1,7 @@
-"""One organisation's part of a log: the records of its subtree and the hash tiles that prove each of them, for its own auditor.
+"""One unit's part of a log: the records of its subtree and the hash tiles that prove each of them, for its own auditor.
 
-Beside checkpoint, keys and policy the directory holds `scope` (the organisation's code), `records`, and of the tiles only those that the
-proofs need. What it cannot show is that no record of the organisation was left out; that takes the whole log, or a stream's own versions.
+Beside checkpoint, keys and policy the directory holds `scope` (the unit's code), `records`, and of the tiles only those that the
+proofs need. What it cannot show is that no record of the unit was left out; that takes the whole log, or a stream's own versions.
 """
 
 from collections.abc import Iterator
@@ -39,9 +39,9 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """An organisation's records under a checkpoint."""
+    """A unit's records under a checkpoint."""
 
-    organisation: str
+    unit: str
     head: Checkpoint
     records: int
 
@@ -51,15 +51,15 @@ def framed(placed: Placed) -> bytes:
     return placed.position.to_bytes(POSITION_BYTES, "big") + len(placed.record).to_bytes(2, "big") + placed.record
 
 
-def answer_path(organisation: str, after: int) -> str:
-    """Where a log gives the records of an organisation's subtree behind a position.
+def answer_path(unit: str, after: int) -> str:
+    """Where a log gives the records of a unit's subtree behind a position.
 
     The answer: the last position looked at (8 bytes), then framed records.
     """
-    return f"organisations/{organisation}/records?after={after}"
+    return f"units/{unit}/records?after={after}"
 
 
-def extract(files: LogFiles, target: Path, trust: Trust, organisation: str, *, report: Report = lambda done, total: None) -> Extracted:
+def extract(files: LogFiles, target: Path, trust: Trust, unit: str, *, report: Report = lambda done, total: None) -> Extracted:
     """Fetch what the caller may see of a log into a new directory. Raises Damage, LogUnreadable, OSError."""
     note = files.read(CHECKPOINT, NOTE_BYTES_MAX)
     head = trust.open(CHECKPOINT, note, quorum=False).checkpoint
@@ -69,11 +69,13 @@ def extract(files: LogFiles, target: Path, trust: Trust, organisation: str, *, r
     content = bytearray()
     after = -1
     while after < head.size - 1:
-        answer = files.read(answer_path(organisation, after), ANSWER_BYTES_MAX)
+        answer = files.read(answer_path(unit, after), ANSWER_BYTES_MAX)
         looked = int.from_bytes(answer[:POSITION_BYTES], "big")
         if looked <= after:
             raise LogUnreadable(f"{files.place} gives no records behind position {after}")
         for one in unframed(RECORDS, answer[POSITION_BYTES:]):
+            if not (positions[-1] if positions else -1) < one.position <= looked:
+                raise Damage(Kind.entries_malformed, RECORDS, f"position {one.position} does not follow", one.position)
             if one.position < head.size:
                 positions.append(one.position)
                 content += framed(one)
@@ -83,17 +85,17 @@ def extract(files: LogFiles, target: Path, trust: Trust, organisation: str, *, r
         folder.write(tile.path(), read_tile(files, tile))
     for name in (KEYS, POLICY):
         folder.write(name, files.read(name, NOTE_BYTES_MAX))
-    folder.write(SCOPE, f"{organisation}\n".encode())
+    folder.write(SCOPE, f"{unit}\n".encode())
     folder.write(RECORDS, bytes(content))
     folder.write(CHECKPOINT, note)
     folder.remove(INCOMING)
-    return Extracted(organisation, head, len(positions))
+    return Extracted(unit, head, len(positions))
 
 
 def verify_extract(files: FolderFiles, trust: Trust, *, report: Report = lambda done, total: None) -> Extracted:
     """Every record stands where it says under the checkpoint, and no file is there that no proof needs. Raises Damage, LogUnreadable."""
     head = checkpoint_at(files, CHECKPOINT, trust, quorum=True).checkpoint
-    organisation = files.read(SCOPE, NOTE_BYTES_MAX).decode("utf-8", "replace").strip()
+    unit = files.read(SCOPE, NOTE_BYTES_MAX).decode("utf-8", "replace").strip()
     tiles, proven, last, count = StoredTiles(files), dict[Tile, list[bytes]](), -1, 0
     needed_paths = {CHECKPOINT, KEYS, POLICY, SCOPE, RECORDS}
     for position, record in records_in(files):
@@ -112,11 +114,11 @@ def verify_extract(files: FolderFiles, trust: Trust, *, report: Report = lambda 
     foreign = next((path for path in sorted(files.under("")) if path not in needed_paths), None)
     if foreign is not None:
         raise Damage(Kind.file_foreign, foreign, "is needed by no proof")
-    return Extracted(organisation, head, count)
+    return Extracted(unit, head, count)
 
 
 def is_extract(files: LogFiles) -> TypeGuard[FolderFiles]:
-    """Whether a directory holds one organisation's part of a log only."""
+    """Whether a directory holds one unit's part of a log only."""
     return isinstance(files, FolderFiles) and (files.folder / SCOPE).is_file()
 
 
@@ -128,7 +130,7 @@ def needed(positions: list[int], size: int) -> set[Tile]:
 
 
 def records_in(files: FolderFiles) -> Iterator[Placed]:
-    """The records of an organisation's part, from the file, one at a time. Raises Damage."""
+    """The records of a unit's part, from the file, one at a time. Raises Damage."""
     try:
         with (files.folder / RECORDS).open("rb") as file:
             while head := file.read(POSITION_BYTES + 2):
@@ -139,6 +141,14 @@ def records_in(files: FolderFiles) -> Iterator[Placed]:
                 yield Placed(int.from_bytes(head[:POSITION_BYTES], "big"), record)
     except FileNotFoundError:
         raise Damage(Kind.entries_missing, RECORDS, "is missing") from None
+
+
+def record_at(files: FolderFiles, position: int) -> bytes:
+    """One of the records of a unit's part. Raises Damage, LogUnreadable."""
+    found = next((one.record for one in records_in(files) if one.position == position), None)
+    if found is None:
+        raise LogUnreadable(f"position {position} is not among the records in {files.place}")
+    return found
 
 
 def unframed(where: str, content: bytes) -> Iterator[Placed]:

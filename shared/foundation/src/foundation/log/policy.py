@@ -85,7 +85,7 @@ class Policy:
         cosigned = tuple(name for name, witness in self.witnesses.items() if note.signed_by(witness.key))
         met = {NONE, *cosigned}
         for name, group in self.groups.items():  # in the order of definition: members come first
-            if sum(member in met for member in group.members) >= group.needed:
+            if sum(one in met for one in group.members) >= group.needed:
                 met.add(name)
         if self.quorum not in met:
             raise QuorumMissed(self.quorum, cosigned)
@@ -152,12 +152,12 @@ class _Reading:
         return Party(key, url[0] if url else None)
 
     def _group(self, needed: str, members: list[str]) -> Group:
-        for member in members:
-            if not self._is_defined(member):
+        for one in members:
+            if not self._is_defined(one):
                 raise self._malformed("a member that is not defined before")
-            if member in self._members:
+            if one in self._members:
                 raise self._malformed("a member that is in a group already")
-            self._members.add(member)
+            self._members.add(one)
         try:
             count = {"any": 1, "all": len(members)}.get(needed) or from_decimal(needed)
         except ValueError as error:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import httpx
 
+from foundation.log.text import from_decimal
 from foundation.transient import Backoff
 
 CHECKPOINT = "checkpoint"
@@ -24,6 +25,8 @@ NOTE_BYTES_MAX = 64 * 1024
 """A checkpoint, a list of keys or a policy is never larger."""
 
 LIST_BYTES_MAX = 64 * 1024 * 1024
+CHECKPOINTS_MAX = 10_000_000
+"""More checkpoints than these are not read of any log: four months of one a second."""
 
 ATTEMPTS_MAX = 5
 ATTEMPT_SECONDS = 20.0
@@ -99,7 +102,7 @@ class FolderFiles:
 
     def checkpoints(self) -> list[str]:
         """See LogFiles.checkpoints."""
-        return in_order(name for name in self.under(CHECKPOINTS) if name.rpartition("/")[2].isdecimal())
+        return in_order(path for path in self.under(CHECKPOINTS) if is_checkpoint(path))
 
     def under(self, prefix: str) -> Iterator[str]:
         """The paths of all files below a folder of the log, in no order."""
@@ -117,7 +120,7 @@ class HttpFiles:
     def __init__(self, prefix: str, token: str | None = None, *, client: httpx.Client | None = None) -> None:
         self.place = prefix.rstrip("/")
         self._client = client or httpx.Client(timeout=ATTEMPT_SECONDS, follow_redirects=False)
-        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {token}"} if token else {})
 
     def read(self, path: str, size_max: int) -> bytes:
         """See LogFiles.read. What fails for a moment is asked for again, ATTEMPTS_MAX times in all."""
@@ -141,8 +144,17 @@ class HttpFiles:
         raise LogUnreadable(f"{self.place}/{path}: the server {trouble}")
 
     def checkpoints(self) -> list[str]:
-        """See LogFiles.checkpoints: the server lists them, one path a line."""
-        return in_order(f"{CHECKPOINTS}/{name}" for name in self.read(CHECKPOINTS, LIST_BYTES_MAX).decode("ascii", "replace").split())
+        """See LogFiles.checkpoints: the server lists their sizes, page by page. A name that is no size is nobody's file, and not read."""
+        found: list[str] = []
+        while page := self._sizes_above(size_of(found[-1]) if found else -1):
+            found += page
+            if len(found) > CHECKPOINTS_MAX:
+                raise LogUnreadable(f"{self.place} lists more than {CHECKPOINTS_MAX:,} checkpoints")
+        return found
+
+    def _sizes_above(self, after: int) -> list[str]:
+        names = self.read(f"{CHECKPOINTS}?after={after}", LIST_BYTES_MAX).decode("ascii", "replace").split()
+        return in_order(path for name in names if is_checkpoint(path := f"{CHECKPOINTS}/{name}") and size_of(path) > after)
 
     def close(self) -> None:
         """See LogFiles.close."""
@@ -150,12 +162,27 @@ class HttpFiles:
 
     def _get(self, path: str, size_max: int) -> tuple[int, bytes]:
         with self._client.stream("GET", f"{self.place}/{path}", headers=self._headers) as answer:
+            if answer.headers.get("content-encoding", "identity") != "identity":  # it might unpack to gigabytes
+                raise LogUnreadable(f"{self.place}/{path}: the server packs what it was asked to give as it is")
             content = bytearray()
             for part in answer.iter_bytes():
                 content += part
                 if len(content) > size_max:
                     raise FileTooLarge(path, size_max)
             return answer.status_code, bytes(content)
+
+
+def is_checkpoint(path: str) -> bool:
+    """Whether a path is that of a published checkpoint: `checkpoints/<size>`, in its only spelling."""
+    try:
+        return path == f"{CHECKPOINTS}/{from_decimal(path.removeprefix(f'{CHECKPOINTS}/'))}"
+    except ValueError:
+        return False
+
+
+def size_of(path: str) -> int:
+    """The size that a checkpoint's path names."""
+    return int(path.rpartition("/")[2])
 
 
 def in_order(paths: "Iterator[str]") -> list[str]:

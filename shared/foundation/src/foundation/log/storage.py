@@ -20,6 +20,9 @@ from foundation.merkle import HASH_BYTES
 
 T = TypeVar("T")
 
+SIZES_MAX = 10_000
+"""How many sizes of checkpoints are given at once."""
+
 
 class LogDamaged(Exception):
     """What is stored cannot be as it was written, or the history under it is not: an alarm, and nothing more is signed."""
@@ -129,9 +132,10 @@ class LogStore:
         )
         return None if row is None else Stored.of(row)
 
-    async def sizes(self) -> list[int]:
-        """The sizes of all published checkpoints, the smallest first."""
-        return [row[0] for row in await self.pool.fetch("select size from log_checkpoints where published_at is not null order by size")]
+    async def sizes(self, after: int = -1) -> list[int]:
+        """The sizes of published checkpoints above one, the smallest first; SIZES_MAX at the most."""
+        wanted = "select size from log_checkpoints where published_at is not null and size > $1 order by size limit $2"
+        return [row[0] for row in await self.pool.fetch(wanted, after, SIZES_MAX)]
 
     async def unwitnessed_since(self) -> datetime | None:
         """Since when no checkpoint has been cosigned by anybody; None where the newest one is."""

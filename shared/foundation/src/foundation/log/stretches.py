@@ -3,7 +3,7 @@
 What binds stretches together (roots, stream versions, times) is held together by `verify`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -114,9 +114,9 @@ def _openings(envelopes: Envelopes, epochs: int, first: int, records: Sequence[b
             yield known[0], records[known[0] - first]
 
 
-def derive_all(files: LogFiles, stretches: Sequence[Stretch], processes: int) -> Iterator[Derived]:
+def derive_all(files: LogFiles, stretches: Iterable[Stretch], processes: int) -> Iterator[Derived]:
     """All stretches, in order, by so many processes. Raises what `derive` raises, for the first stretch that does."""
-    if processes < 2 or len(stretches) < 2:
+    if processes < 2:
         yield from (derive(files, stretch) for stretch in stretches)
         return
     # Forked: importing everything anew would cost each process more than a stretch.

@@ -3,9 +3,12 @@
 import binascii
 import re
 from base64 import b64decode, b64encode
+from datetime import UTC, datetime
 
 NUMBER_MAX = 2**63 - 1
 """The largest size, index or timestamp (C2SP tlog-cosignature; tlog-tiles has levels up to 63)."""
+
+_UTC_MAX = int(datetime.max.replace(tzinfo=UTC).timestamp()) - 1
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -31,3 +34,8 @@ def from_decimal(text: str) -> int:
     if _DECIMAL.fullmatch(text) is None or (number := int(text)) > NUMBER_MAX:
         raise ValueError("not a decimal number without leading zeroes")
     return number
+
+
+def utc(seconds: int) -> datetime:
+    """A cosignature's time; the end of the calendar for one that lies beyond it."""
+    return datetime.fromtimestamp(min(seconds, _UTC_MAX), UTC)

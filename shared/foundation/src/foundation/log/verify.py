@@ -4,6 +4,7 @@ Streams through the log once, stretch by stretch; memory does not grow with it. 
 does").
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,12 +18,15 @@ from foundation.log.damage import Damage, Kind, split
 from foundation.log.edge import Edge
 from foundation.log.envelopes import CLOCK_BACK_SECONDS, check_clock
 from foundation.log.origin import Origin, OriginMalformed
-from foundation.log.reader import CHECKPOINT, CHECKPOINTS, INCOMING, KEYS, POLICY, FolderFiles, LogFiles, LogUnreadable
+from foundation.log.reader import CHECKPOINT, INCOMING, KEYS, POLICY, FolderFiles, LogFiles, LogUnreadable, is_checkpoint, size_of
 from foundation.log.stretches import SHARDS, TILES_AT_ONCE, Derived, Stretch, decoded, read_tile
 from foundation.log.tiles import WIDTH, PathMalformed, Tile, tile_of
 from foundation.log.trust import Trust, checkpoint_at
 from foundation.merkle import EMPTY_ROOT, HASH_BYTES
 from foundation.record import RecordMalformed, decode
+
+EPOCHS_MAX = 1_000
+"""An epoch is declared after a loss; a checkpoint that names more of them than this is nobody's history."""
 
 Report = Callable[[int, int], object]
 """Called with the events done and those in all."""
@@ -104,17 +108,19 @@ def verify(
     head = newest.checkpoint
     published = [Seen(path, checkpoint_at(files, path, trust, quorum=False)) for path in files.checkpoints()]
     for one in published:
-        if one.where.rpartition("/")[2] != str(one.signed.checkpoint.size):
+        if size_of(one.where) != one.signed.checkpoint.size:
             raise Damage(Kind.checkpoint_malformed, one.where, f"is a checkpoint of size {one.signed.checkpoint.size}")
     seen = [Seen(CHECKPOINT, newest), *published, *kept]
     _check_sizes(head, seen)
     if isinstance(files, FolderFiles):
         _check_belonging(files, head.size)
-    plan = list(_plan(files.place, token, head, seen, clock_back_seconds))
+    if (epoch := _epoch(head.origin)) > min(head.size, EPOCHS_MAX):
+        raise Damage(Kind.epoch_broken, CHECKPOINT, f"names epoch {epoch} of a log of {head.size} entries")
+    plan = _plan(files.place, token, head, seen, clock_back_seconds)
     tree, openings, source = _Tree(files), dict[int, bytes](), _source(head.origin)
     lowest = highest = b""
     with Streams(SHARDS) as streams:
-        for derived in stretches.derive_all(files, plan, processes):
+        for derived in stretches.derive_all(files, plan, processes if head.size > TILES_AT_ONCE * WIDTH else 1):
             source = _continue(derived, source, highest)
             tree.take(derived)
             streams.add(derived.shards)
@@ -122,7 +128,7 @@ def verify(
             lowest, highest = lowest or derived.lowest[0], max(highest, derived.highest)
             report(min(derived.stretch.end * WIDTH, head.size), head.size)
         streams.check()
-    given_up = _check_roots(seen, head, tree.roots, _survived(openings, tree.roots, _epoch(head.origin)))
+    given_up = _check_roots(seen, head, tree.roots, _survived(openings, tree.roots, epoch))
     if isinstance(files, FolderFiles):
         _check_older_partials(files, head.size)
     witnesses = tuple((one.name, one.at) for one in newest.note.signatures if one.at is not None)
@@ -134,7 +140,7 @@ def _plan(place: str, token: str | None, head: Checkpoint, seen: Sequence[Seen],
     tiles, epoch, source = -(-head.size // WIDTH), _epoch(head.origin), _source(head.origin)
     for first in range(0, tiles, TILES_AT_ONCE):
         end = min(first + TILES_AT_ONCE, tiles)
-        inside = tuple(size for size in sizes if first * WIDTH < size <= min(end * WIDTH, head.size))
+        inside = tuple(sizes[bisect_right(sizes, first * WIDTH) : bisect_right(sizes, min(end * WIDTH, head.size))])
         yield Stretch(place, token, head, source, clock_back_seconds, epoch, first, end, inside)
 
 
@@ -209,7 +215,7 @@ def _survived(openings: dict[int, bytes], roots: dict[int, bytes], epochs: int) 
 def _check_belonging(files: FolderFiles, size: int) -> None:
     """No file is in the directory that the log does not account for. Raises Damage, LogUnreadable."""
     for path in sorted(files.under("")):
-        if path in (CHECKPOINT, KEYS, POLICY) or path.startswith(f"{CHECKPOINTS}/"):
+        if path in (CHECKPOINT, KEYS, POLICY) or is_checkpoint(path):
             continue
         try:
             tile = Tile.parse(path)
