@@ -9,6 +9,7 @@ from foundation.http.caller import Application, Calling
 from foundation.ids import command_id
 
 from assistance.eligibility.people import CURRENT
+from assistance.hardship.households import PLACE
 from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.organisations.levels import level_of
 
@@ -37,3 +38,29 @@ async def standings(pool: Pool, people: Sequence[PersonId]) -> dict[PersonId, st
         *(list(people), sorted(CURRENT)),
     )
     return {row["person"]: row["standing"] for row in rows}
+
+
+_DOUBLES = """
+with recursive linked (asked, person) as (
+    select p, p from unnest($1::text[]) p
+    union
+    select l.asked, e.other from linked l cross join lateral (
+        select linked_to from people where person = l.person and linked_to is not null
+        union all select person from people where linked_to = l.person
+    ) e (other)
+)
+select asked, person from linked where person <> asked order by asked, person
+"""
+
+
+async def doubles(app: Application, people: Sequence[PersonId]) -> dict[PersonId, tuple[str, ...]]:
+    """Under which other records the same person, and a household of theirs, may have received; who has none is not there."""
+    rows = await app.pool.fetch(_DOUBLES, list(people))
+    if not rows:
+        return {}
+    places = await app.states(PLACE, list({row["person"] for row in rows}))
+    found: dict[PersonId, list[str]] = {}
+    for row in rows:
+        place = places[row["person"]]
+        found.setdefault(row["asked"], []).extend((row["person"],) if place is None else (row["person"], place))
+    return {person: tuple(dict.fromkeys(others)) for person, others in found.items()}

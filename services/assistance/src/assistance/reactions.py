@@ -3,6 +3,7 @@
 from contracts import membership, rights
 from contracts.assistance import EndReason
 from contracts.assistance.applications import StopReason
+from contracts.values import day_in_china
 from foundation.ids import command_id
 from foundation.reactions import Issue, reacts_to
 
@@ -58,6 +59,12 @@ def resume_aid(event: membership.MemberReinstated) -> Issue:
     return Issue(BENEFICIARY, event.member, Resume(event.member, event.effective_on))
 
 
+@reacts_to(membership.ErasureOrdered)
+def stop_aid_on_erasure(event: membership.ErasureOrdered) -> Issue:
+    """Nothing more is granted or paid to somebody who is erased: where it would go is withheld from that moment on."""
+    return Issue(BENEFICIARY, event.person, Stop(event.person, StopReason.erased, day_in_china(event.ordered_at)))
+
+
 @reacts_to(rights.ChairDismissalConfirmed)
 def ask_for_chair_protection(event: rights.ChairDismissalConfirmed) -> Issue:
     """Half a year's living allowance for a chair dismissed for defending workers: it goes straight to those who decide."""
@@ -69,5 +76,5 @@ def ask_for_chair_protection(event: rights.ChairDismissalConfirmed) -> Issue:
 
 REACTIONS = (
     *(end_eligibility_on_leaving, end_eligibility_on_expulsion, end_eligibility_on_death, restore_eligibility),
-    *(stop_aid_on_death, resume_aid, ask_for_chair_protection),
+    *(stop_aid_on_death, resume_aid, stop_aid_on_erasure, ask_for_chair_protection),
 )

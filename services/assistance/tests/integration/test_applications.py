@@ -126,7 +126,7 @@ async def submitted(it: RunningNode, person: str, **facts: Any) -> str:
     assert sha256(sheet.content).hexdigest() == (await it.get(f"assistance/aid/notices/{notice}", by=CLERK)).json()["sheet"]
     assert "王*" in sheet.text
     assert "王伟" not in sheet.text
-    assert "东岳社区居委会" in sheet.text
+    assert "东岳社区工会联合会" in sheet.text
     await no(it, f"{here}/submission", {"stamped": PAPER, "on": f"{TODAY}"}, "notice-needed", by=CLERK)
     await ok(it, f"aid/notices/{notice}/taking-down", {"photo": PAPER, "on": f"{TODAY}"}, by=CLERK)
     await ok(it, f"{here}/submission", {"stamped": PAPER, "on": f"{TODAY}"}, by=CLERK)
@@ -237,3 +237,37 @@ async def test_two_decisions_at_once_never_spend_the_same_money(node: RunningNod
     app = node.services["assistance"].http.state.application
     states = await app.states(APPLICATION, applications)
     assert sorted(type(state).__name__ for state in states.values()) == ["Granted"] * 5 + ["Submitted"]
+
+
+async def test_who_has_received_under_another_record_gets_nothing_more(node: RunningNode) -> None:
+    definition = {one["programme"]: one["definition"] for one in (await node.get("assistance/programmes/shipped")).json()}["medical-relief"]
+    yearly = {"organisation": TOP, "definition": definition | {"period": "year", "counted_per": "person"}}
+    await ok(node, "programmes/medical-relief/versions", yearly, by=BOSS)
+    one, other = await member(node, 1), await member(node, 2)
+    first = await submitted(node, one)
+    await ok(node, "aid/decisions", await decision(node, first), by=APPROVER)
+    linked = await node.post(f"membership/members/{one}/link", {"same_as": other, "on": f"{TODAY}"}, by=STEWARD)
+    assert linked.status_code == 200, linked.text
+
+    async def told() -> bool:
+        return bool((await node.get(f"assistance/people/{one}/eligibility", by=AUDITOR)).json()["linked_to"] == other)
+
+    await until(told)
+    second = await submitted(node, other)
+    refused = await no(node, "aid/decisions", await decision(node, second), "already-granted", by=APPROVER)
+    assert refused["application"] == first
+
+
+async def test_an_erasure_stops_aid_at_once(node: RunningNode) -> None:
+    person = await member(node, 1)
+    application = await submitted(node, person)
+    ordered = await node.post(f"membership/people/{person}/erasure", {"basis": "consent-withdrawn", "note": "本人申请"}, by=BOSS)
+    assert ordered.status_code < 300, ordered.text
+
+    async def stopped() -> bool:
+        state, _ = await node.services["assistance"].http.state.application.state(BENEFICIARY, person)
+        return state.stopped is not None
+
+    await until(stopped)
+    told = await no(node, "aid/decisions", await decision(node, application), "aid-is-stopped", by=APPROVER)
+    assert told["reason"] == "erased"

@@ -252,6 +252,34 @@ def test_a_yearly_cap_counts_what_the_same_resolution_gives(world: World) -> Non
     assert [one.fen for one in granted] == [2_000 * YUAN, 1_000 * YUAN]
 
 
+def test_a_double_record_gets_nothing_twice(world: World) -> None:
+    world.submitted(ONE, "winter-warmth", {}, household=HOUSEHOLD, on=date(2026, 1, 5))
+    world.grant(ONE)
+    world.household(household="9" * 32, people=("d" * 32,))
+    world.submitted(TWO, "winter-warmth", {}, person="d" * 32, household="9" * 32, on=date(2026, 1, 5))
+    with pytest.raises(AlreadyGranted) as refused:
+        world.decide(world.settle(TWO, doubles=(WANG, HOUSEHOLD)))
+    assert refused.value.members["application"] == ONE
+    world.decide(world.settle(TWO))
+
+
+def test_a_cap_counts_double_records_together(world: World) -> None:
+    capped = changed(MEDICAL, caps={"year_fen": 3_000 * YUAN})
+    world.publish("medical-relief", definition(capped))
+    world.submitted(ONE, "medical-relief", ILL, *PAPERS)
+    world.grant(ONE)
+    world.submitted(TWO, "medical-relief", ILL, *PAPERS, person="d" * 32)
+    granted = [event for event in world.decide(world.settle(TWO, doubles=(WANG,))) if isinstance(event, AidGranted)]
+    assert [one.fen for one in granted] == [1_000 * YUAN]
+
+
+def test_what_stops_a_double_record_stops_the_person(world: World) -> None:
+    world.submitted(ONE, "medical-relief", ILL, *PAPERS)
+    world.ask(BENEFICIARY, LI, Stop(LI, StopReason.died, world.today))
+    with pytest.raises(AidIsStopped):
+        world.decide(world.settle(ONE, doubles=(LI,)))
+
+
 def test_nothing_is_granted_to_the_dead(world: World) -> None:
     world.submitted(ONE, "medical-relief", ILL, *PAPERS)
     world.submitted(TWO, "winter-warmth", {}, household=HOUSEHOLD, on=date(2026, 1, 5))

@@ -1,16 +1,20 @@
 """Eligibility follows membership: the view person by person, and the ends that assistance records."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Resume, Stop
 from assistance.eligibility import commands
 from assistance.eligibility.eligibility import ELIGIBILITY
 from assistance.eligibility.people import Person, after
 from assistance.reactions import REACTIONS
 from contracts import membership
 from contracts.assistance import EligibilityEnded, EligibilityRestored, EndReason
+from contracts.assistance.applications import AidResumed, AidStopped, StopReason
+from contracts.foundation import ErasureBasis
 from contracts.kernel import Event
 from foundation.decider import given
+from foundation.reactions import Issue
 
 ID, OTHER = "a" * 32, "b" * 32
 MILL, MINE = "370902001001.A1", "370902001001.B2"
@@ -75,8 +79,25 @@ def test_names_of_reactions_stand_still() -> None:
         "restore_eligibility",
         "stop_aid_on_death",
         "resume_aid",
+        "stop_aid_on_erasure",
         "ask_for_chair_protection",
     ]
+
+
+def test_an_erasure_stops_aid_for_good() -> None:
+    ordered = membership.ErasureOrdered(
+        person=ID, erasure="e" * 32, basis=ErasureBasis.consent_withdrawn, ordered_at=datetime(2026, 3, 1, 16, tzinfo=UTC)
+    )
+    (issue,) = [reaction.react(ordered) for reaction in REACTIONS if reaction.event is membership.ErasureOrdered]
+    assert isinstance(issue, Issue)
+    assert (issue.decider, issue.id, issue.command) == (BENEFICIARY, ID, Stop(ID, StopReason.erased, DAY))
+    died, erased = (AidStopped(beneficiary=ID, reason=reason, since=DAY) for reason in (StopReason.died, StopReason.erased))
+    resumed = AidResumed(beneficiary=ID, since=DAY)
+    given(BENEFICIARY, died).when(issue.command).then(erased)
+    given(BENEFICIARY, died, erased).when(issue.command).then_nothing()
+    given(BENEFICIARY, died).when(Resume(ID, DAY)).then(resumed)
+    given(BENEFICIARY, died, erased).when(Resume(ID, DAY)).then_nothing()
+    given(BENEFICIARY, erased).when(Stop(ID, StopReason.died, DAY)).then_nothing()
 
 
 def told(*events: Event) -> Person | None:

@@ -15,7 +15,7 @@ from assistance.applications.application import Granted, Known, Refused, Submitt
 from assistance.applications.deciding import DECIDE, counted_with, digest_of, lacking
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
-from assistance.asking import acting_level, own_id, require_unconcerned, standings
+from assistance.asking import acting_level, doubles, own_id, require_unconcerned, standings
 from assistance.beneficiaries.beneficiary import BENEFICIARY, AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
 from assistance.hardship.file import FILE, Live
@@ -149,7 +149,7 @@ async def withdraw(application: ApplicationId, body: requests.DayBody, caller: C
 # ------------------------------------------------------------------------------------------------------------- deciding
 
 
-def _settle(body: requests.CaseBody, it: Known, standing: str | None) -> commands.Settle:
+def _settle(body: requests.CaseBody, it: Known, standing: str | None, doubles: tuple[str, ...]) -> commands.Settle:
     outcome: commands.Grant | commands.Refuse = commands.Grant(body.fen)
     if body.outcome == "refuse":
         if body.reason is None or body.fen is not None:
@@ -157,7 +157,7 @@ def _settle(body: requests.CaseBody, it: Known, standing: str | None) -> command
         outcome = commands.Refuse(body.reason)
     elif body.reason is not None:
         raise errors.DecisionMalformed("only a refusal gives a reason")
-    return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing)
+    return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing, doubles)
 
 
 def _meeting(body: requests.MeetingBody | None) -> Meeting | None:
@@ -199,6 +199,7 @@ def deciding(calendar: WorkingDays) -> Router:
         cases = await app.states(APPLICATION, [one.application for one in body.cases])
         its = [known(cases[one.application], one.application) for one in body.cases]
         members = await standings(app.pool, [it.case.person for it in its])
+        same = await doubles(app, [it.case.person for it in its])
         state, _ = await app.state(PROGRAMME, body.programme)
         days = state.definition.appeal_working_days if isinstance(state, Published) else 0
         command = commands.Decide(
@@ -208,7 +209,9 @@ def deciding(calendar: WorkingDays) -> Router:
             area=frozenset(app.authority.below(unit, app.today())),
             programme=body.programme,
             line=body.line,
-            settled=tuple(_settle(one, it, members.get(it.case.person)) for one, it in zip(body.cases, its, strict=True)),
+            settled=tuple(
+                _settle(one, it, members.get(it.case.person), same.get(it.case.person, ())) for one, it in zip(body.cases, its, strict=True)
+            ),
             meeting=_meeting(body.meeting),
             appeal_until=calendar.after(app.today(), days).on,
             by=caller.principal,

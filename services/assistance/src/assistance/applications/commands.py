@@ -139,7 +139,10 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What is decided on one application, on what was seen. `standing`: the person's membership today, None without one."""
+    """What is decided on one application, on what was seen. `standing`: the person's membership today, None without one.
+
+    `doubles`: who the same person is under other records that membership has linked, and those records' households.
+    """
 
     application: ApplicationId
     person: PersonId
@@ -147,6 +150,7 @@ class Settle:
     seen: Seen
     outcome: Grant | Refuse
     standing: str | None
+    doubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from assistance.applications import commands, errors
 from assistance.applications.application import Case, Submitted, Verification, stage
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import concerned
-from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, may_receive
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, may_receive, not_granted
 from assistance.desk import Desk, once
 from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.commands import ITEMS_MAX, Reserve
@@ -97,6 +97,7 @@ def _parts(command: commands.Decide) -> Sequence[Part]:
         parts += (Part(APPLICATION, one.application), Part(BENEFICIARY, one.person))
         if one.household is not None:
             parts += (Part(FILE, one.household), Part(BENEFICIARY, one.household))
+        parts += [Part(BENEFICIARY, double) for double in one.doubles]
     return once(parts)
 
 
@@ -206,8 +207,11 @@ class _Sitting:
     def _granted(self, one: commands.Settle, application: Submitted, asked: int | None) -> AidGranted:
         case, found, definition = application.case, application.found, self.rules.definition
         counted = counted_with(definition, case.person, case.household)
-        may_receive(self.desk.state(BENEFICIARY, case.person))
-        year_fen, year_times = self.desk.state(BENEFICIARY, counted).year(case.programme, self.today.year)
+        doubles = [self.desk.state(BENEFICIARY, double) for double in one.doubles]
+        may_receive(self.desk.state(BENEFICIARY, case.person), *doubles)
+        period = period_of(definition, one.application, self.today)
+        not_granted(case.programme, period, *doubles)
+        year_fen, year_times = self.desk.state(BENEFICIARY, counted).year(case.programme, self.today.year, *doubles)
         failures = live_failures(definition, Today(one.standing, self.today, year_fen, year_times))
         if found.failed or failures:
             raise errors.NotEligible(one.application, [*found.failed, *(failure.condition for failure in failures)])
@@ -230,7 +234,7 @@ class _Sitting:
             fen=fen,
             programme=case.programme,
             programme_version=self.rules.number,
-            period=period_of(definition, one.application, self.today),
+            period=period,
             decision=self.command.decision,
             decided_by=self.command.by,
             level=self.command.level,

@@ -52,7 +52,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The stop was in error."""
+    """The death was recorded in error. An erasure is for good."""
 
     beneficiary: str
     since: date
@@ -68,9 +68,10 @@ class Beneficiary:
     grants: tuple[AidCounted, ...] = ()
     stopped: StopReason | None = None
 
-    def year(self, programme: str, year: int) -> tuple[int, int]:
-        """What a programme granted in a calendar year: fen, and how many times."""
-        amounts = [one.fen for one in self.grants if one.programme == programme and one.year == year]
+    def year(self, programme: str, year: int, *doubles: "Beneficiary") -> tuple[int, int]:
+        """What a programme granted in a calendar year, under this record and its doubles: fen, and how many times."""
+        grants = (one for record in (self, *doubles) for one in record.grants)
+        amounts = [one.fen for one in grants if one.programme == programme and one.year == year]
         return sum(amounts), len(amounts)
 
 
@@ -92,17 +93,16 @@ def decide(command: Command, beneficiary: Beneficiary, now: datetime) -> list[Ev
     match command:
         case Count(granted):
             may_receive(beneficiary)
-            for one in beneficiary.grants:
-                if (one.programme, one.period) == (granted.programme, granted.period):
-                    raise AlreadyGranted(one.application, one.period)
+            not_granted(granted.programme, granted.period, beneficiary)
             return [granted]
         case Uncount(id, entitlement):
             counted = any(one.entitlement == entitlement for one in beneficiary.grants)
             return [AidUncounted(beneficiary=id, entitlement=entitlement)] if counted else []
         case Stop(id, reason, since):
-            return [] if beneficiary.stopped is not None else [AidStopped(beneficiary=id, reason=reason, since=since)]
+            stands = beneficiary.stopped in (reason, StopReason.erased)
+            return [] if stands else [AidStopped(beneficiary=id, reason=reason, since=since)]
         case Resume(id, since):
-            return [] if beneficiary.stopped is None else [AidResumed(beneficiary=id, since=since)]
+            return [AidResumed(beneficiary=id, since=since)] if beneficiary.stopped is StopReason.died else []
         case _:
             assert_never(command)
 
@@ -115,3 +115,11 @@ def may_receive(*beneficiaries: Beneficiary) -> None:
     for one in beneficiaries:
         if one.stopped is not None:
             raise AidIsStopped(one.stopped)
+
+
+def not_granted(programme: str, period: str, *beneficiaries: Beneficiary) -> None:
+    """Raises AlreadyGranted where one of them has the programme's aid for the period."""
+    for beneficiary in beneficiaries:
+        for one in beneficiary.grants:
+            if (one.programme, one.period) == (programme, period):
+                raise AlreadyGranted(one.application, one.period)

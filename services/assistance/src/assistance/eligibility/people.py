@@ -93,12 +93,12 @@ async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened
 PEOPLE = Projection(
     name="people",
     source="membership",
-    version=1,
+    version=2,
     tables=(
         Table(
             "people",
             "person text primary key, organisation text not null, standing text not null, since date not null, before text, linked_to text",
-            indexes=("create index on {table} (organisation)",),
+            indexes=("create index on {table} (organisation)", "create index on {table} (linked_to) where linked_to is not null"),
         ),
     ),
     apply=apply,

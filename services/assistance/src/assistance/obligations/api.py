@@ -15,7 +15,7 @@ from pydantic import Field, StrictInt
 from assistance.applications import errors as applications
 from assistance.applications.api import found as application_found
 from assistance.applications.deciding import counted_with
-from assistance.asking import acting_level, own_id, standings
+from assistance.asking import acting_level, doubles, own_id, standings
 from assistance.beneficiaries.beneficiary import AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
 from assistance.interests.interests import ConflictOfInterest
@@ -115,6 +115,7 @@ def paying_first(calendar: WorkingDays) -> Router:
             standing=(await standings(app.pool, [case.person])).get(case.person),
             calendar=calendar,
             by=caller.principal,
+            doubles=(await doubles(app, [case.person])).get(case.person, ()),
         )
         return await app.handle_joint(PAY_FIRST, command, by=caller)
 

@@ -11,7 +11,10 @@ from assistance.workdays import WorkingDays
 
 @dataclass(frozen=True, slots=True)
 class PayFirst:
-    """Pay at once, on one's own authority. `counted`: whose grants it counts with; `standing`: the person's membership today."""
+    """Pay at once, on one's own authority. `counted`: whose grants it counts with; `standing`: the person's membership today.
+
+    `doubles`: as in a decision (`applications.commands.Settle`).
+    """
 
     obligation: str
     application: str
@@ -25,6 +28,7 @@ class PayFirst:
     standing: str | None
     calendar: WorkingDays
     by: Principal
+    doubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from assistance.applications.errors import (
 )
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import concerned
-from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, may_receive
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, may_receive, not_granted
 from assistance.desk import Desk, once
 from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.commands import Reserve
@@ -39,7 +39,7 @@ def _parts(command: commands.PayFirst) -> Sequence[Part]:
     parts = [
         *(Part(APPLICATION, command.application), Part(PROGRAMME, command.programme), Part(BUDGET_LINE, command.line)),
         *(Part(OBLIGATION, command.obligation), Part(DISCRETION, command.by), Part(INTERESTS, command.by)),
-        *(Part(BENEFICIARY, command.person), Part(BENEFICIARY, command.counted)),
+        *(Part(BENEFICIARY, one) for one in (command.person, command.counted, *command.doubles)),
     ]
     return once(parts if command.household is None else [*parts, Part(FILE, command.household)])
 
@@ -108,8 +108,10 @@ def _permitted(command: commands.PayFirst, desk: Desk, definition: ProgrammeDefi
     no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application, file))
     if command.by in case.makers:
         raise DutiesNotSeparated(command.application)
-    may_receive(desk.state(BENEFICIARY, case.person))
-    year_fen, year_times = desk.state(BENEFICIARY, counted).year(command.programme, today.year)
+    doubles = [desk.state(BENEFICIARY, double) for double in command.doubles]
+    may_receive(desk.state(BENEFICIARY, case.person), *doubles)
+    not_granted(command.programme, period_of(definition, command.application, today), *doubles)
+    year_fen, year_times = desk.state(BENEFICIARY, counted).year(command.programme, today.year, *doubles)
     failed = [one.condition for one in live_failures(definition, Live(command.standing, today, year_fen, year_times))]
     if isinstance(application, Verified):
         failed += application.found.failed
