@@ -115,6 +115,9 @@ class Sender:
         match answer:
             case Taken():
                 await app.handler.handle(BATCH, batch, commands.Accept(batch), by=by)
+            case RefusedFile(code="DU01"):
+                # It says that it has the message: whatever the reason, that is no refusal to pay.
+                await app.handler.handle(BATCH, batch, commands.Miss(batch), by=by)
             case RefusedFile(code, said):
                 refuse = commands.Refuse(batch, code, sha256(said).hexdigest())
                 await app.handler.handle(BATCH, batch, refuse, by=by)

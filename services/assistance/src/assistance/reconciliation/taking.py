@@ -101,6 +101,21 @@ class _Word:
     heard: Heard
 
 
+def word_of(one: Said, file: str) -> Confirm | Fail | Bounce | None:
+    """What the bank's word is to a payment; None for one under way, or paid on a day that only the statement will tell. Pure."""
+    code = one.code or OTHER
+    match one.outcome:
+        case Outcome.paid if one.day is not None:
+            return Confirm(one.entitlement, one.instruction, one.day, file)
+        case Outcome.failed:
+            return Fail(one.entitlement, one.instruction, code, one.reason, file)
+        case Outcome.returned if one.day is not None:
+            reversal = command_id("reversal", one.instruction).hex  # an instruction comes back once
+            return Bounce(one.entitlement, one.instruction, reversal, code, one.reason, one.day, file)
+        case _:
+            return None
+
+
 class _Taking:
     """One file being worked through."""
 
@@ -147,24 +162,11 @@ class _Taking:
                 if one.entry and one.entry != before.entry:
                     self._note("duplicate", one.place, instruction)  # booked twice; told twice is nothing
                 continue
-            word = self._word(one)
+            word = word_of(one, self._digest)
             if word is not None:
                 yield _Word(one, instruction, Heard(word, instruction.application, instruction.line, instruction.reservation))
             if one.outcome in (Outcome.failed, Outcome.returned):
                 self._note(kind_of(one.code or OTHER), one.place, instruction)
-
-    def _word(self, one: Said) -> Confirm | Fail | Bounce | None:
-        code = one.code or OTHER
-        match one.outcome:
-            case Outcome.paid if one.day is not None:
-                return Confirm(one.entitlement, one.instruction, one.day, self._digest)
-            case Outcome.failed:
-                return Fail(one.entitlement, one.instruction, code, one.reason, self._digest)
-            case Outcome.returned if one.day is not None:
-                reversal = command_id("reversal", one.instruction).hex
-                return Bounce(one.entitlement, one.instruction, reversal, code, one.reason, one.day, self._digest)
-            case _:
-                return None  # under way; or paid on a day that only the statement will tell
 
     async def _hear(self, words: Sequence[_Word]) -> None:
         """All of them in one append, or, where a rule refuses one, each alone."""
