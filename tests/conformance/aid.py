@@ -78,6 +78,7 @@ def asked(it: Served) -> list[Asked]:
         of("POST", "/hardship/files/{household}/authorisation", body=_signed(), path=file),
         of("POST", "/hardship/files/{household}/checks", body=_checked() | on, path=file),
         of("POST", "/hardship/files/{household}/cadre", APPROVER, {"cadre": CLERK, "since": TODAY}, file),
+        of("GET", "/aid/applications", organisation=VILLAGE),
         of("GET", "/aid/applications/{application}", path=application_path),
         of("POST", "/aid/applications", body=wanted),
         of("POST", "/aid/applications/{application}/account", body={"account": ACCOUNT}, path=application_path),

@@ -25,6 +25,7 @@ import assistance.programmes.api as programmes
 import assistance.reconciliation.api as reconciliation
 from assistance.applications.deciding import DECISION
 from assistance.applications.following import APPLICATION
+from assistance.applications.standing import APPLICATIONS
 from assistance.bank.http import HttpBank
 from assistance.batches.batch import BATCH
 from assistance.batches.sending import Sender
@@ -40,6 +41,7 @@ from assistance.hardship.file import FILE
 from assistance.hardship.households import PLACE
 from assistance.interests.interests import INTERESTS
 from assistance.ledger.ledger import LEDGER
+from assistance.names.names import NAMES
 from assistance.notices.notice import NOTICE
 from assistance.obligations.obligation import DISCRETION, OBLIGATION
 from assistance.obligations.owed import OWED
@@ -72,7 +74,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             *(PROGRAMME, FILE, PLACE, INTERESTS, BENEFICIARY, APPLICATION, DECISION, NOTICE, OBLIGATION, DISCRETION),
             *(PAYMENT, BATCH, PAYMENT_ACCOUNT, BANK_FILE, ENTRY),
         ],
-        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED, PAYMENTS, BATCHES],
+        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED, APPLICATIONS, NAMES, PAYMENTS, BATCHES],
         reactions=[*REACTIONS, erases_on(membership.ErasureOrdered)],
         timers=TIMERS,
         routers=[

@@ -182,6 +182,35 @@ async def test_just_over_a_threshold_a_meeting_and_then_the_city(node: RunningNo
     await ok(node, "aid/decisions", asked | {"meeting": city, "organisation": TOP}, by=CITY_APPROVER)
 
 
+async def test_lists_by_union_and_stage_with_names_and_without_relatives(node: RunningNode) -> None:
+    people = [await member(node, order) for order in (1, 2, 3)]
+    body = {"organisation": VILLAGE, "programme": "medical-relief", "account": ACCOUNT, "on": f"{TODAY}"}
+    drafts = [await ok(node, "aid/applications", body | {"person": one, "name": "欧阳小红"}, by=CLERK) for one in people]
+    await ok(node, f"aid/applications/{drafts[1]}/withdrawal", {"on": f"{TODAY}"}, by=CLERK)
+
+    async def listed(by: str, **asked: Any) -> list[tuple[str, str, str | None]]:
+        found: list[tuple[str, str, str | None]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await node.get("assistance/aid/applications", by=by, organisation=COUNTY, limit=1, **asked, **cursor)
+            assert answer.status_code == 200, answer.text
+            found += [(one["application"], one["stage"], one["name"]) for one in answer.json()["items"]]
+            if answer.json()["next"] is None:
+                return found
+            cursor = {"cursor": answer.json()["next"]}
+
+    async def settled() -> bool:
+        found = await listed(APPROVER)
+        return [one[1] for one in found] == ["draft", "withdrawn", "draft"] and all(one[2] for one in found)
+
+    await until(settled)
+    assert await listed(AUDITOR, stage="withdrawn") == [(drafts[1], "withdrawn", "欧阳小红")]
+    assert await listed(AUDITOR, programme="winter-warmth") == []
+    assert (await node.get("assistance/aid/applications", by=STRANGER, organisation=COUNTY)).status_code == 403
+    await ok(node, f"staff/{APPROVER}/interests", {"person": people[0], "kind": "relative"}, by=APPROVER)
+    assert [one[0] for one in await listed(APPROVER)] == drafts[1:]
+
+
 async def test_relatives_neither_look_nor_decide(node: RunningNode) -> None:
     person = await member(node, 1)
     application = await submitted(node, person)

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from contracts.assistance.applications import ApplicationId, Meeting, Recusal
+from contracts.assistance.programmes import ProgrammeCode
+from contracts.kernel import OrgCode
 from foundation.decider import Refusal
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Application, Caller, Calling
+from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Router
 
@@ -15,11 +18,13 @@ from assistance.applications.application import Granted, Known, Refused, Submitt
 from assistance.applications.deciding import DECIDE, counted_with, digest_of, lacking
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
+from assistance.applications.standing import Asked, standing
 from assistance.asking import acting_level, doubles, own_id, require_unconcerned, standings
 from assistance.beneficiaries.beneficiary import BENEFICIARY, AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
 from assistance.hardship.file import FILE, Live
-from assistance.interests.interests import ConflictOfInterest
+from assistance.interests.interests import INTERESTS, ConflictOfInterest
+from assistance.names.names import names_of
 from assistance.organisations.levels import LevelUnknown
 from assistance.programmes.assessment import Live as Today
 from assistance.programmes.assessment import live_failures, payable, step_for
@@ -32,6 +37,8 @@ router = Router(tags=["applications"])
 MAKERS = ("clerk", "steward")
 DECIDER = "approver"
 READERS = ("clerk", "steward", "approver", "finance", "auditor")
+
+_LISTED = requests.ApplicationEntry.model_fields.keys() - {"name"}
 
 _RULES = (ProgrammeUnknown, ProgrammeNotInForce)
 _CASE: tuple[type[Refusal], ...] = (errors.ApplicationUnknown, errors.ApplicationElsewhere, ConflictOfInterest, errors.DayToCome)
@@ -278,6 +285,29 @@ async def _rules(it: Known, app: Application) -> Published:
     if not isinstance(state, Published):
         raise ProgrammeUnknown(it.case.programme)
     return state
+
+
+@router.get("/aid/applications")
+async def list_applications(
+    caller: Caller,
+    app: App,
+    *,
+    organisation: OrgCode,
+    stage: requests.Stage | None = None,
+    programme: ProgrammeCode | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[requests.ApplicationEntry]:
+    """Applications of a union and all below it, the oldest first; staff there or above, who do not see those of their relatives."""
+    await caller.require(*READERS, unit=organisation)
+    interests, _ = await app.state(INTERESTS, caller.principal)
+    query = f"aid applications {organisation} {stage} {programme}"
+    place = app.cursors.read(cursor, query=query)
+    asked = Asked(app.authority.below(organisation, app.today()), stage, programme, sorted(interests))
+    found = await standing(app.pool, asked, after=-1 if place is None else place[0], limit=limit)
+    names = await names_of(app.search, [one.person for one in found])
+    entries = [requests.ApplicationEntry(**{name: getattr(one, name) for name in _LISTED}, name=names.get(one.person)) for one in found]
+    return Page(items=entries, next=app.cursors.make([found[-1].position], query=query) if len(found) == limit else None)
 
 
 @router.get("/aid/applications/{application}", responses=problems(errors.ApplicationUnknown, ConflictOfInterest, ProgrammeUnknown))

@@ -63,6 +63,9 @@ class SubmitBody(Body):
     on: Day
 
 
+Stage = Literal["draft", "verified", "submitted", "granted", "instructed", "paid", "refused", "appealed", "withdrawn"]
+
+
 class ReasonBody(Body):
     reason: Text
 
@@ -177,3 +180,17 @@ class ApplicationView(Body):
     seen: SeenBody | None
     grant: GrantView | None
     appeal_until: Day | None
+
+
+class ApplicationEntry(Body):
+    """An application in a list; `fen`: granted, or what the rules came to at the visit. No name where it is erased or was never given."""
+
+    application: ApplicationId
+    organisation: OrgCode
+    programme: ProgrammeCode
+    person: PersonId
+    name: str | None
+    household: RecordId | None
+    stage: str
+    fen: int | None
+    drafted_on: Day

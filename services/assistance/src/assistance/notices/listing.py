@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.assistance.applications import AccountGiven, ApplicationDrafted, ApplicationPosted
-from contracts.assistance.hardship import BankAccount
-from contracts.kernel import Event, OrgCode, PersonId
+from contracts.kernel import OrgCode
 from contracts.membership import Principal
 from foundation.history import Happened
 from foundation.http.caller import Application as App
@@ -14,6 +13,7 @@ from assistance.applications.application import Verified, stage
 from assistance.applications.errors import ApplicationElsewhere
 from assistance.applications.following import APPLICATION, known
 from assistance.hardship.file import FILE, Live
+from assistance.names.names import named
 from assistance.notices.sheet import Hangs, Line, Listing
 from assistance.organisations.levels import names_of
 
@@ -26,17 +26,6 @@ class Listed:
     version: int
     organisation: OrgCode
     line: Line
-
-
-def name_of(event: Event, person: PersonId) -> str | None:
-    """A person's name, as an opened event of an application has it: on the form, or on an account of their own."""
-    match event:
-        case ApplicationDrafted(name=str(name)):
-            return name
-        case ApplicationDrafted(payee=payee, account=BankAccount(name=name)) | AccountGiven(payee=payee, account=BankAccount(name=name)):
-            return name if payee == person else None
-        case _:
-            return None
 
 
 def until_posted(history: Sequence[Happened], notice: str | None) -> Sequence[Happened]:
@@ -61,8 +50,8 @@ async def listed(application: str, app: App, *, by: Principal, notice: str | Non
     name = None
     if not minor:
         told = [one for one in history if isinstance(one.event, ApplicationDrafted | AccountGiven)]
-        names = [name_of(one.event, case.person) for one in await app.sealer.open(told, principal=by, only={"name", "account"})]
-        name = next((one for one in reversed(names) if one is not None), None)
+        names = [named(one.event) for one in await app.sealer.open(told, principal=by, only={"name", "account"})]
+        name = dict(one for one in names if one is not None).get(case.person)
     return Listed(application, case.version, case.organisation, Line(name, minor, case.organisation, state.found.entitled_fen))
 
 
