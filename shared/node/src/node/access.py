@@ -46,12 +46,15 @@ class Access:
         issuer = f"urn:tongxin:node:{self._config.organisation}"
         self._issuer = NodeIssuer(key, issuer=issuer, audience=AUDIENCE, clock=SystemClock())
 
-    def token(self, role: str, organisation: str) -> str:
-        """A development token for somebody who holds this role for this organisation; the appointment is made the first time."""
+    def token(self, role: str, organisation: str, number: int = 1) -> str:
+        """A development token for somebody who holds this role for this organisation; the appointment is made the first time.
+
+        `number`: which of several colleagues, where a story needs more than one.
+        """
         admin = self.administrator()
-        if (role, organisation) == (ADMIN, self._config.organisation):
+        if (role, organisation, number) == (ADMIN, self._config.organisation, 1):
             return self._mint(admin)
-        principal = self._identity(role, organisation)
+        principal = self._identity(role if number == 1 else f"{role} {number}", organisation)
         body = {"principal": principal, "organisation": organisation, "role": role, "valid_from": _today()}
         with self.caller("membership", self._mint(admin)) as caller:
             held = caller.get(f"/staff/{principal}/appointments")

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from node import auditing, backup, erasing, importing, lifecycle, log_keys, status
 from node.access import Access
+from node.demo import demo
 from node.errors import NotReady, UsageError
 from node.folder import DataFolder
 from node.log import log
@@ -40,6 +41,7 @@ app.add_typer(history, name="history")
 app.add_typer(imports, name="import")
 app.add_typer(samples, name="sample")
 app.add_typer(log, name="log")
+app.add_typer(demo, name="demo")
 auditing.register(app)
 log_keys.register(log)
 

@@ -11,7 +11,9 @@ def environment(folder: DataFolder, service: ServiceSpec) -> dict[str, str]:
     """One service's settings. It says where secrets are and holds none."""
     config = folder.config()
     kept = Secrets(folder.secrets)
+    bank = {} if config.bank_url is None else {"TONGXIN_BANK_URL": config.bank_url}
     return {
+        **(bank if service.name == "assistance" else {}),
         "PGPASSFILE": str(kept.password_file(service)),
         "TONGXIN_PORT": str(config.ports.of(service)),
         "TONGXIN_DATABASE_DSN": f"postgresql://{service.name}@127.0.0.1:{config.ports.postgres}/{service.name}",

@@ -36,6 +36,9 @@ class NodeConfig(BaseModel):
     addresses: dict[str, str] = {}
     """Where each service is, if other hands than our supervisor's run them (containers); without, on loopback after the base port."""
 
+    bank_url: str | None = None
+    """Where assistance hands payment files in; None: nowhere."""
+
     @property
     def ports(self) -> Ports:
         return Ports(self.base_port)
