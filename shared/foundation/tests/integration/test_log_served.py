@@ -69,6 +69,8 @@ async def test_a_history_is_published_witnessed_and_served(two: Node) -> None:
         sizes = [int(line) for line in (await client.get("http://units/log/checkpoints")).text.split()]
         assert sizes == sorted(sizes)
         assert size in sizes
+        assert (await client.get(f"http://units/log/checkpoints?after={size - 1}")).text.split()[0] == str(size)
+        assert (await client.get("http://units/log/checkpoints?after=-2")).status_code == 422
         for one in sizes:
             kept = await client.get(f"http://units/log/checkpoints/{one}")
             assert open_checkpoint(kept.content, keys(two).public("units").log).checkpoint.size == one

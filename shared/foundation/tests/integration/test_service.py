@@ -1,9 +1,13 @@
 """Services as their composition roots declare them, whole: two of them on PostgreSQL, vault and a broker in memory."""
 
+from typing import Any
+
 import asyncpg
 import pytest
+from foundation.erasure.eraser import Eraser
 from foundation.life import EXIT_DEAD
 from foundation.store.writer import GroupCommit
+from foundation.vault.postgres import PostgresVault
 
 from .two_services import ADMIN, Node, running, until
 
@@ -107,3 +111,26 @@ async def test_a_dead_writer_ends_the_process(two: Node, monkeypatch: pytest.Mon
         answer = await client.post("http://units/units/3709", json=BODY, headers=two.headers(idempotency_key="k1"))
         assert answer.status_code in {500, 503}
         assert two.exits == [EXIT_DEAD]
+
+
+async def test_erasures_are_done_again_before_any_key_is_used(two: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old vault backup holds keys that were destroyed since: nothing may be opened or sealed with them in the meantime."""
+    told: list[str] = []
+
+    def telling(owner: type, name: str) -> None:
+        does = getattr(owner, name)
+
+        async def tells(*arguments: Any, **named: Any) -> Any:
+            done = await does(*arguments, **named)
+            told.append(name)
+            return done
+
+        monkeypatch.setattr(owner, name, tells)
+
+    telling(Eraser, "remember")
+    telling(PostgresVault, "keys_for")
+    telling(PostgresVault, "keys")
+    async with running(two, "units"):
+        assert told[0] == "remember"
+        assert "keys_for" in told[1:]
+        assert "remember" not in told[1:]

@@ -14,7 +14,6 @@ from foundation.log.text import to_base64
 from foundation.log.trust import found, given
 from foundation.log.verify import verify
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from node import explain as stories
 from node import replay as replays
@@ -192,11 +191,11 @@ def _print(done: replays.Replay) -> None:
     out.print(f"{done.head.origin}: {done.head.size:,} events verified{trust}", markup=False)
     out.print(f"checkpoint of {stood.checkpoint.size:,} events, {stood.at:%Y-%m-%d %H:%M:%S} UTC, {by}", markup=False)
     out.print(f"replayed {done.outcome.size:,} events, root {to_base64(done.outcome.root)}", markup=False)
-    table = Table("service", "projection", "version", "digest", "live node", box=None, pad_edge=False)
-    for one in done.compared:
-        table.add_row(one.service, one.projection, str(one.version), one.digest, one.node)
-    # As wide as it is, for whoever compares digests or searches in a file.
-    out.print(table, width=out.measure(table, options=out.options.update(max_width=1_000)).maximum)
+    head = ("service", "projection", "version", "digest", "live node")
+    rows = [head, *((one.service, one.projection, str(one.version), one.digest, one.node) for one in done.compared)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:  # as wide as it is, for whoever compares digests or searches in a file
+        out.print("  ".join(map(str.ljust, row, widths)).rstrip(), markup=False)
     if done.left_out:
         out.print(f"left out, because they hold plaintext and lie in the vault: {', '.join(done.left_out)}", markup=False)
 
