@@ -60,7 +60,7 @@ def read(data: bytes) -> Statement:
 
 
 def _book(it: _Reading, element: Element) -> None:
-    place, signed = line_of(element), _signed(element)
+    place, signed = len(it.words) + len(it.others) + 1, _signed(element)
     it.net_fen += signed
     details = element.find(f"{{{NAMESPACE}}}NtryDtls/{{{NAMESPACE}}}TxDtls")
     instruction = "" if details is None else text(details, "Refs/InstrId")

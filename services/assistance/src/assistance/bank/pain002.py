@@ -26,7 +26,7 @@ def read(data: bytes) -> Report:
         group.update(message=text(element, "OrgnlMsgId"), status=text(element, "GrpSts"), code=text(element, "StsRsnInf/Rsn/Cd"))
 
     def line(element: Element) -> None:
-        words.append(_said(element))
+        words.append(_said(element, len(words) + 1))
         if len(words) > LINES_MAX:
             raise BankFileUnreadable("too-many")
 
@@ -37,14 +37,14 @@ def read(data: bytes) -> Report:
     return Report(group["message"], tuple(words), refused)
 
 
-def _said(element: Element) -> Said:
+def _said(element: Element, place: int) -> Said:
     outcome = _OUTCOMES.get(text(element, "TxSts"), Outcome.under_way)
     reason = text(element, "StsRsnInf/AddtlInf") or None
     code = text(element, "StsRsnInf/Rsn/Cd")
     if code in ("", OTHER) and reason is not None:
         code = code_of(reason)
     return Said(
-        place=line_of(element),
+        place=place,
         instruction=text(element, "OrgnlInstrId"),
         entitlement=text(element, "OrgnlEndToEndId"),
         outcome=outcome,

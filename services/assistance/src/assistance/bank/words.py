@@ -16,7 +16,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The bank's word on one order: our references as it shows them again, "" where it shows none.
+    """The bank's word on one order: our references as it shows them again, "" where it shows none. `place`: its number in the file, or row.
 
     `fen`: None where the file names no amount. `day`: the bank's booking day, None where the file does not say. `entry`: the bank's own
     reference of a booking. `reason`: its words, which may name somebody.
