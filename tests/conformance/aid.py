@@ -71,6 +71,8 @@ def asked(it: Served) -> list[Asked]:
         of("GET", "/programmes/{programme}", path=programme),
         of("POST", "/programmes/{programme}/versions", BOSS, {"organisation": TOP, "definition": definition}, programme),
         of("GET", "/hardship/levels"),
+        of("GET", "/hardship/files", organisation=VILLAGE),
+        of("GET", "/hardship/overdue", organisation=VILLAGE),
         of("GET", "/hardship/files/{household}", path=file),
         of("POST", "/hardship/files", body=living | {"organisation": VILLAGE}),
         of("POST", "/hardship/files/{household}/revisions", body=living, path=file),

@@ -39,6 +39,7 @@ from assistance.funds.moves import BUDGET_MOVE
 from assistance.funds.proposals import PROPOSALS
 from assistance.hardship.file import FILE
 from assistance.hardship.households import PLACE
+from assistance.hardship.standing import FILES
 from assistance.interests.interests import INTERESTS
 from assistance.ledger.ledger import LEDGER
 from assistance.names.names import NAMES
@@ -74,7 +75,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             *(PROGRAMME, FILE, PLACE, INTERESTS, BENEFICIARY, APPLICATION, DECISION, NOTICE, OBLIGATION, DISCRETION),
             *(PAYMENT, BATCH, PAYMENT_ACCOUNT, BANK_FILE, ENTRY),
         ],
-        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED, APPLICATIONS, NAMES, PAYMENTS, BATCHES],
+        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED, APPLICATIONS, FILES, NAMES, PAYMENTS, BATCHES],
         reactions=[*REACTIONS, erases_on(membership.ErasureOrdered)],
         timers=TIMERS,
         routers=[

@@ -1,7 +1,7 @@
 """Households and their files: one live file each, levels by decision, lifting out; interests that block."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 import pytest
 from assistance.hardship import commands, errors
@@ -9,7 +9,22 @@ from assistance.hardship.file import FILE, Closed, Live
 from assistance.hardship.households import CLOSE, JOIN, OPEN, PLACE, REVISE, SET_LEVEL
 from assistance.hardship.levels import level_on, levels, months_after
 from assistance.interests.interests import INTERESTS, ConflictOfInterest, OwnWithdrawal, Withdraw
-from contracts.assistance.hardship import Authority, Household, HouseholdMember, LiftReason, Relation
+from assistance.timers import issue, timing
+from contracts.assistance.hardship import (
+    Authority,
+    CallBackOverdue,
+    HardshipFileClosed,
+    HardshipFileRevised,
+    HardshipLevelSet,
+    HardshipReviewOverdue,
+    Household,
+    HouseholdMember,
+    LiftReason,
+    Relation,
+)
+from contracts.kernel import Event
+from foundation.history import Happened
+from foundation.timers import Cancel, Due, Schedule
 
 from .world import ACCOUNT, APPROVER, CHILD, CLERK, HOUSEHOLD, LI, PAPER, STEWARD, UNION, WANG, World
 
@@ -135,3 +150,49 @@ def test_levels_are_a_dated_list_and_relatives_set_none(world: World) -> None:
     assert {one.code for one in levels()} == {"deep", "relative", "accidental"}
     assert level_on("deep", date(2026, 1, 1)) is not None
     assert months_after(date(2026, 8, 31), 6) == date(2027, 2, 28)
+
+
+def following(world: World, *events: Event) -> list[Event]:
+    """What timers of these events lead to, once their day has passed."""
+    found: list[Event] = []
+    for number, event in enumerate(events):
+        for scheduled in timing(Happened(number, None, event)):  # type: ignore[arg-type]
+            if isinstance(scheduled, Schedule):
+                issued = issue(Due(scheduled.timer, scheduled.due_at, scheduled.command, dict(scheduled.payload)))
+                with pytest.raises(errors.NotDueYet):
+                    world.ask(FILE, issued.id, issued.command)
+                world.now = scheduled.due_at.astimezone(UTC)
+                found += world.ask(FILE, issued.id, issued.command)
+                assert world.ask(FILE, issued.id, issued.command) == []
+    return found
+
+
+def test_a_yearly_review_is_chased_until_it_is_entered(world: World) -> None:
+    (level,) = [event for event in world.streams[FILE.stream(HOUSEHOLD)] if isinstance(event, HardshipLevelSet)]
+    assert following(world, level) == [HardshipReviewOverdue(household=HOUSEHOLD, review_on=level.review_on)]
+    review = commands.Revise(HOUSEHOLD, particulars(person(WANG, Relation.applicant)), (), True, world.today, CLERK)
+    (revised,) = world.ask_joint(REVISE, review)
+    assert isinstance(revised, HardshipFileRevised)
+    next_year = months_after(world.today, 12)
+    assert (revised.review_on, world.state(FILE, HOUSEHOLD).review_on) == (next_year, next_year)
+    issued = issue(Due("review", world.now, "mark-review-overdue", {"household": HOUSEHOLD, "day": f"{level.review_on}"}))
+    assert world.ask(FILE, HOUSEHOLD, issued.command) == [], "the earlier day counts no more"
+    assert following(world, revised) == [HardshipReviewOverdue(household=HOUSEHOLD, review_on=next_year)]
+
+
+def test_a_call_back_is_chased_until_it_is_made(world: World) -> None:
+    due = months_after(world.today, 6)
+    events = world.ask_joint(CLOSE, commands.Close(HOUSEHOLD, LiftReason.income_risen, (WANG,), world.today, due, APPROVER))
+    closed = [event for event in events if isinstance(event, HardshipFileClosed)]
+    assert following(world, *closed) == [CallBackOverdue(household=HOUSEHOLD, call_back_on=due)]
+    world.ask(FILE, HOUSEHOLD, commands.RecordCallBack(HOUSEHOLD, False, "…", world.today))
+    (cancelled,) = timing(Happened(9, None, world.streams[FILE.stream(HOUSEHOLD)][-1]))  # type: ignore[arg-type]
+    assert cancelled == Cancel(f"call-back {HOUSEHOLD}")
+
+
+def test_a_call_back_in_time_leaves_nothing_to_chase(world: World) -> None:
+    due = months_after(world.today, 6)
+    world.ask_joint(CLOSE, commands.Close(HOUSEHOLD, LiftReason.income_risen, (WANG,), world.today, due, APPROVER))
+    world.ask(FILE, HOUSEHOLD, commands.RecordCallBack(HOUSEHOLD, False, "…", world.today))
+    world.later(400)
+    assert world.ask(FILE, HOUSEHOLD, commands.MarkCallBackOverdue(HOUSEHOLD, due)) == []

@@ -1,7 +1,7 @@
 """Routes of hardship files: clerks and stewards keep them, approvers set levels and lift households out."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from contracts.assistance.hardship import Authority, Household, HouseholdMember, LevelCode, LiftReason, Relation
 from contracts.kernel import Erased, OrgCode, PersonId
@@ -9,6 +9,7 @@ from contracts.membership import Digest, Principal, RecordId
 from contracts.values import Day, line
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Application, Caller, Calling
+from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
 from pydantic import AfterValidator, Field, StrictInt
@@ -19,7 +20,9 @@ from assistance.hardship import commands, errors
 from assistance.hardship.file import FILE, Closed, HardshipFile, Live, Unopened, live
 from assistance.hardship.households import CLOSE, JOIN, OPEN, REVISE, SET_LEVEL
 from assistance.hardship.levels import level_on, levels, months_after
-from assistance.interests.interests import ConflictOfInterest
+from assistance.hardship.standing import Asked, standing
+from assistance.interests.interests import INTERESTS, ConflictOfInterest
+from assistance.names.names import names_of
 
 router = Router(tags=["hardship files"])
 
@@ -127,6 +130,26 @@ class LevelView(Body):
     since: Day
     until: Day | None
     source: str
+
+
+Stage = Literal["live", "closed"]
+
+
+class FileEntry(Body):
+    """A file in a list; `waits_for` its yearly review or a call-back until `due_on`. No name where it is erased."""
+
+    household: RecordId
+    organisation: OrgCode
+    applicant: PersonId
+    name: str | None
+    stage: Stage
+    level: LevelCode | None
+    cadre: Principal | None
+    waits_for: str | None
+    due_on: Day | None
+
+
+_ENTRY = FileEntry.model_fields.keys() - {"name"}
 
 
 class FileView(Body):
@@ -249,6 +272,42 @@ async def call_back(household: RecordId, body: CallBackBody, caller: Caller, app
 async def list_levels(caller: Caller, app: App) -> list[LevelView]:
     """The code list of levels; anybody who is known here."""
     return [LevelView(code=one.code, zh=one.zh, en=one.en, since=one.since, until=one.until, source=one.source) for one in levels()]
+
+
+async def _listed(asked: Asked, query: str, page: tuple[int, str | None], app: Application) -> Page[FileEntry]:
+    limit, cursor = page
+    place = app.cursors.read(cursor, query=query)
+    found = await standing(app.pool, asked, after=-1 if place is None else place[0], limit=limit)
+    names = await names_of(app.search, [one.applicant for one in found])
+    entries = [FileEntry(**{name: getattr(one, name) for name in _ENTRY}, name=names.get(one.applicant)) for one in found]
+    return Page(items=entries, next=app.cursors.make([found[-1].position], query=query) if len(found) == limit else None)
+
+
+@router.get("/hardship/files")
+async def list_files(
+    caller: Caller,
+    app: App,
+    *,
+    organisation: OrgCode,
+    stage: Stage | None = None,
+    level: LevelCode | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[FileEntry]:
+    """Files of a union and all below it, the oldest first; staff there or above, who do not see those of their relatives."""
+    await caller.require(*READERS, unit=organisation)
+    interests, _ = await app.state(INTERESTS, caller.principal)
+    asked = Asked(app.authority.below(organisation, app.today()), sorted(interests), stage, level)
+    return await _listed(asked, f"hardship files {organisation} {stage} {level}", (limit, cursor), app)
+
+
+@router.get("/hardship/overdue")
+async def list_overdue(caller: Caller, app: App, *, organisation: OrgCode, limit: Limit = 50, cursor: Cursor = None) -> Page[FileEntry]:
+    """Files whose yearly review or call-back should have been by yesterday, in a union and all below it; staff there or above."""
+    await caller.require(*READERS, unit=organisation)
+    interests, _ = await app.state(INTERESTS, caller.principal)
+    asked = Asked(app.authority.below(organisation, app.today()), sorted(interests), due_before=app.today())
+    return await _listed(asked, f"hardship overdue {organisation} {app.today()}", (limit, cursor), app)
 
 
 @router.get("/hardship/files/{household}", responses=problems(errors.FileUnknown, ConflictOfInterest))

@@ -117,4 +117,20 @@ class RecordCallBack:
     on: date
 
 
-Command = AuthoriseChecks | RecordCheck | LinkCadre | RecordCallBack
+@dataclass(frozen=True, slots=True)
+class MarkReviewOverdue:
+    """The day by which the level was to be reviewed has passed."""
+
+    household: str
+    review_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class MarkCallBackOverdue:
+    """The day by which the household was to be called back has passed."""
+
+    household: str
+    call_back_on: date
+
+
+Command = AuthoriseChecks | RecordCheck | LinkCadre | RecordCallBack | MarkReviewOverdue | MarkCallBackOverdue

@@ -85,3 +85,10 @@ class JoinedToItself(Refusal):
 
     def __init__(self) -> None:
         super().__init__("a file is joined to another one")
+
+
+class NotDueYet(Refusal):
+    """The day by which a file is reviewed, or a household called back, has not passed."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(f"there is time until {day}", day=day.isoformat())

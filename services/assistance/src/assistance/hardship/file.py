@@ -7,6 +7,7 @@ from typing import assert_never
 from contracts.assistance.hardship import (
     Authority,
     CadreLinked,
+    CallBackOverdue,
     CallBackRecorded,
     CheckRecorded,
     ChecksAuthorised,
@@ -14,6 +15,7 @@ from contracts.assistance.hardship import (
     HardshipFileOpened,
     HardshipFileRevised,
     HardshipLevelSet,
+    HardshipReviewOverdue,
     HouseholdMember,
     LiftReason,
 )
@@ -32,7 +34,10 @@ class Unopened:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A live file. `facts_version` counts what approvals rest on (people, circumstances, level), not who looks after the household."""
+    """A live file. `facts_version` counts what approvals rest on (people, circumstances, level), not who looks after the household.
+
+    `chased`: the day of the review that was found overdue.
+    """
 
     organisation: OrgCode
     applicant: PersonId
@@ -43,6 +48,7 @@ class Live:
     authorised: frozenset[Authority] = frozenset()
     authorised_until: date | None = None
     cadre: Principal | None = None
+    chased: date | None = None
 
     @property
     def people(self) -> tuple[PersonId, ...]:
@@ -56,13 +62,14 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The file as it was, and why it is closed. `called_back`: the household was asked afterwards."""
+    """The file as it was, and why it is closed. `called_back`: the household was asked afterwards; `chased`: nobody had by the day."""
 
     was: Live
     reason: LiftReason
     into: str | None
     call_back_on: date | None
     called_back: bool = False
+    chased: bool = False
 
 
 HardshipFile = Unopened | Live | Closed
@@ -73,7 +80,8 @@ def evolve(file: HardshipFile, event: Event) -> HardshipFile:
         case _, HardshipFileOpened():
             return Live(event.organisation, event.applicant, event.members)
         case Live(facts_version=version), HardshipFileRevised():
-            return replace(file, applicant=event.applicant, members=event.members, facts_version=version + 1)
+            review_on = event.review_on or file.review_on
+            return replace(file, applicant=event.applicant, members=event.members, review_on=review_on, facts_version=version + 1)
         case Live(facts_version=version), HardshipLevelSet():
             return replace(file, level=event.level, review_on=event.review_on, facts_version=version + 1)
         case Live(), ChecksAuthorised():
@@ -84,6 +92,10 @@ def evolve(file: HardshipFile, event: Event) -> HardshipFile:
             return Closed(file, event.reason, event.into, event.call_back_on)
         case Closed(), CallBackRecorded():
             return replace(file, called_back=True)
+        case Live(), HardshipReviewOverdue():
+            return replace(file, chased=event.review_on)
+        case Closed(), CallBackOverdue():
+            return replace(file, chased=True)
         case _:
             return file
 
@@ -143,8 +155,21 @@ def decide(command: commands.Command, file: HardshipFile, now: datetime) -> list
                     raise errors.FileUnknown(household)
                 case _:
                     raise errors.NotLifted(household)
+        case commands.MarkReviewOverdue(household, day):
+            _passed(day, now)
+            waits = isinstance(file, Live) and file.review_on == day and file.chased != day
+            return [HardshipReviewOverdue(household=household, review_on=day)] if waits else []
+        case commands.MarkCallBackOverdue(household, day):
+            _passed(day, now)
+            waits = isinstance(file, Closed) and file.call_back_on == day and not file.called_back and not file.chased
+            return [CallBackOverdue(household=household, call_back_on=day)] if waits else []
         case _:
             assert_never(command)
+
+
+def _passed(day: date, now: datetime) -> None:
+    if day_in_china(now) <= day:
+        raise errors.NotDueYet(day)
 
 
 FILE: Decider[HardshipFile, commands.Command] = Decider(category="hardshipfile", initial=Unopened(), decide=decide, evolve=evolve)

@@ -120,7 +120,8 @@ OPEN: JointDecider[commands.Open] = JointDecider(parts=_open_parts, decide=_open
 # ------------------------------------------------------------------------------------------------------------ revising
 
 
-def _revised(command: commands.Revise | commands.Join, household: str, *, reviewed: bool) -> HardshipFileRevised:
+def _revised(command: commands.Revise | commands.Join, household: str, *, reviewed: bool, file: Live) -> HardshipFileRevised:
+    level = level_on(file.level, command.on) if reviewed and file.level is not None else None
     particulars = command.particulars
     return HardshipFileRevised(
         household=household,
@@ -130,6 +131,7 @@ def _revised(command: commands.Revise | commands.Join, household: str, *, review
         circumstances=particulars.circumstances,
         account=particulars.account,
         reviewed=reviewed,
+        review_on=None if level is None else level.review_on(command.on),
         effective_on=command.on,
     )
 
@@ -147,7 +149,7 @@ def _revise(command: commands.Revise, states: Sequence[Any], now: datetime) -> S
     no_conflict(command.by, desk.state(INTERESTS, command.by), _concerned(command.particulars, file.people))
     _leave(desk, command.household, command.leaving)
     _enter(desk, command.household, _people(command.particulars))
-    desk.add(FILE, command.household, _revised(command, command.household, reviewed=command.reviewed))
+    desk.add(FILE, command.household, _revised(command, command.household, reviewed=command.reviewed, file=file))
     return desk.decided()
 
 
@@ -189,7 +191,7 @@ def _join(command: commands.Join, states: Sequence[Any], now: datetime) -> Seque
     _enter(desk, command.into, _people(command.particulars))
     closed = HardshipFileClosed(household=command.household, reason=LiftReason.joined, into=command.into, closed_on=command.on)
     desk.add(FILE, command.household, closed)
-    desk.add(FILE, command.into, _revised(command, command.into, reviewed=False))
+    desk.add(FILE, command.into, _revised(command, command.into, reviewed=False, file=staying))
     return desk.decided()
 
 

@@ -57,6 +57,7 @@ from contracts.assistance.funds import (
 )
 from contracts.assistance.hardship import (
     CadreLinked,
+    CallBackOverdue,
     CallBackRecorded,
     CheckRecorded,
     ChecksAuthorised,
@@ -64,6 +65,7 @@ from contracts.assistance.hardship import (
     HardshipFileOpened,
     HardshipFileRevised,
     HardshipLevelSet,
+    HardshipReviewOverdue,
     HouseholdEntered,
     HouseholdLeft,
 )
@@ -144,6 +146,7 @@ __all__ = [
     "BudgetMoveProposed",
     "BudgetMoveRejected",
     "CadreLinked",
+    "CallBackOverdue",
     "CallBackRecorded",
     "CarryOverReceived",
     "CheckRecorded",
@@ -168,6 +171,7 @@ __all__ = [
     "HardshipFileOpened",
     "HardshipFileRevised",
     "HardshipLevelSet",
+    "HardshipReviewOverdue",
     "HouseholdEntered",
     "HouseholdLeft",
     "InterestDeclared",

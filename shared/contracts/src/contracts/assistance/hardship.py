@@ -96,7 +96,7 @@ class HardshipFileOpened(Event, type="assistance.HardshipFileOpened", version=1,
 
 
 class HardshipFileRevised(Event, type="assistance.HardshipFileRevised", version=1, subject="applicant", purpose="hardship"):
-    """The household as it is now, all of it; `reviewed` where this was the yearly review 年度复核."""
+    """The household as it is now, all of it; `reviewed` where this was the yearly review 年度复核, the next one by `review_on`."""
 
     household: HouseholdId
     applicant: PersonId
@@ -105,6 +105,7 @@ class HardshipFileRevised(Event, type="assistance.HardshipFileRevised", version=
     circumstances: Annotated[Personal[Household], Under("people", purpose="hardship")]
     account: Personal[BankAccount]
     reviewed: bool = False
+    review_on: date | None = None
     effective_on: date
 
 
@@ -165,6 +166,20 @@ class CallBackRecorded(Event, type="assistance.CallBackRecorded", version=1, sub
     relapsed: bool
     finding: Personal[str]
     called_on: date
+
+
+class HardshipReviewOverdue(Event, type="assistance.HardshipReviewOverdue", version=1):
+    """The yearly review was not entered by `review_on`: the cadre and the union above are to see to it."""
+
+    household: HouseholdId
+    review_on: date
+
+
+class CallBackOverdue(Event, type="assistance.CallBackOverdue", version=1):
+    """The household that was lifted out was not called back by `call_back_on`."""
+
+    household: HouseholdId
+    call_back_on: date
 
 
 class HouseholdEntered(Event, type="assistance.HouseholdEntered", version=1):
