@@ -47,6 +47,7 @@ from .world import APPROVER, CLERK, COUNTY, LINE, PAYER, STEWARD, World
 
 OWN, FEN, PEOPLE = "3709000000000001", 100_000, 3
 CHECKER, RELEASER, PAPER = "c1" * 16, "c2" * 16, "d" * 64
+KILLED = some.sampled_from(["", "", "", "before the first byte", "after the last byte"])
 BEHAVIOUR = some.fixed_dictionaries(
     {
         "hung_files_every": some.sampled_from([0, 1, 2]),
@@ -124,11 +125,20 @@ class Payments(RuleBasedStateMachine):
     def in_state(self, *kinds: Any) -> list[str]:
         return [batch for batch in self.batches if isinstance(self.world.state(BATCH, batch), kinds)]
 
+    @rule(chosen=some.sets(some.integers(min_value=0, max_value=PEOPLE - 1), min_size=PEOPLE - 1), killed=KILLED)
+    def a_batch_is_released_and_brought_there(self, chosen: set[int], killed: str) -> None:
+        self.a_batch_is_released(chosen)
+        self.workers_go_to_the_bank(killed)
+
     @precondition(lambda self: self.in_state(Released, Sending))
-    @rule(data=some.data(), killed=some.sampled_from(["", "", "", "before the first byte", "after the last byte"]))
-    def a_worker_goes_to_the_bank(self, data: some.DataObject, killed: str) -> None:
-        """As batches.sending does it; `killed`: the process ends there, and nobody remembers."""
-        batch = data.draw(some.sampled_from(self.in_state(Released, Sending)))
+    @rule(killed=KILLED)
+    def workers_go_to_the_bank(self, killed: str) -> None:
+        """With all that may have to be brought there; `killed`: each process ends there, and nobody remembers."""
+        for batch in self.in_state(Released, Sending):
+            self.bring(batch, killed)
+
+    def bring(self, batch: str, killed: str) -> None:
+        """As batches.sending does it, but for its caution with a file that the bank calls a duplicate."""
         try:
             begin = batches.BeginSending(batch, sha256(self.files[batch]).hexdigest())
             self.world.ask_joint(FROM_ACCOUNT, FromAccount(begin, OWN))

@@ -5,12 +5,13 @@ there without an answer asks the bank, and does not send.
 """
 
 import asyncio
-from datetime import UTC, timedelta
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, date, timedelta
 from hashlib import sha256
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
-from contracts.assistance.payments import BatchId, Channel
+from contracts.assistance.payments import AccountNumber, BatchId, Channel
 from foundation.commands import Actor
 from foundation.decider import Refusal
 from foundation.http.caller import Application
@@ -76,8 +77,19 @@ class Sender:
             app.clock.now(),
         )
         for row in rows:
-            await self.step(app, row["batch"])
+            await self._alone(app, row["batch"], self.step(app, row["batch"]))
         await self._days(app)
+
+    async def _alone(self, app: Application, what: str, work: Coroutine[Any, Any, None]) -> None:
+        """Whatever goes wrong with one batch or day keeps no other waiting; it comes again later and later."""
+        try:
+            await work
+        except _TRY_AGAIN as error:
+            log.warning("batch tries again", error=type(error).__name__)
+            await self._wait(app, what)
+        except Exception as error:
+            log.error("batch fails and tries again", error=type(error).__name__)
+            await self._wait(app, what)
 
     async def step(self, app: Application, batch: BatchId) -> None:
         """Whatever the batch's history says comes next."""
@@ -153,7 +165,7 @@ class Sender:
             await app.handler.handle(BATCH, batch, commands.Accept(batch), by=by)
         await take_in(app, data, by)
 
-    async def _wait(self, app: Application, batch: BatchId) -> int:
+    async def _wait(self, app: Application, batch: str) -> int:
         """When to ask next: each time twice as long after. How often it was asked, this time included."""
         asks: int = await app.pool.fetchval("select asks from bank_asks where batch = $1", batch) or 0
         pause = timedelta(seconds=min(self._first_wait * 2.0 ** min(asks, 30), self._wait_max))
@@ -168,14 +180,19 @@ class Sender:
         """Compare each account's day that is over, once."""
         day = (app.clock.now().astimezone(UTC) - timedelta(days=1)).date()
         rows = await app.pool.fetch(
-            "select distinct b.account from batches b where b.stage in ('accepted', 'unanswered', 'refused', 'sending')"
-            " and not exists (select from compared_days d where d.account = b.account and d.day = $1)",
-            day,
+            "select distinct b.account from batches b left join bank_asks a on a.batch = b.account || ' ' || $1::date::text"
+            " where b.stage in ('accepted', 'unanswered', 'refused', 'sending') and (a.next_at is null or a.next_at <= $2)"
+            " and not exists (select from compared_days d where d.account = b.account and d.day = $1::date)",
+            *(day, app.clock.now()),
         )
         for row in rows:
-            data = await self._bank.statement(row["account"], day)
-            if data is not None:
-                await reconcile(app, data, worker(app))
+            await self._alone(app, f"{row['account']} {day}", self._day(app, row["account"], day))
+
+    async def _day(self, app: Application, account: AccountNumber, day: date) -> None:
+        await self._wait(app, f"{account} {day}")
+        data = await self._bank.statement(account, day)
+        if data is not None:
+            await reconcile(app, data, worker(app))
 
 
 async def reconcile(app: Application, data: bytes, by: Actor) -> Compare:
@@ -200,7 +217,21 @@ async def fail_all(app: Application, batch: BatchId, state: Refused, by: Actor) 
         for one in payments
     ]
     for first in range(0, len(heard), HEARD_MAX):
-        await app.handler.handle_joint(HEAR, Hear(tuple(heard[first : first + HEARD_MAX])), by=by)
+        await _hear(app, state, heard[first : first + HEARD_MAX], by)
+
+
+async def _hear(app: Application, state: Refused, heard: Sequence[Heard], by: Actor) -> None:
+    """All of them, or, where a rule refuses one, each alone; that one was told of otherwise before, and somebody has to ask the bank."""
+    try:
+        await app.handler.handle_joint(HEAR, Hear(tuple(heard)), by=by)
+    except Refusal as refusal:
+        if len(heard) > 1:
+            for one in heard:
+                await _hear(app, state, [one], by)
+            return
+        word, begun = heard[0].word, state.contents.opened
+        found = exceptions.Found(begun.organisation, refusal.TYPE, None, 0, begun.batch, word.entitlement, word.instruction)
+        await exceptions.keep(app.pool, [found], app.clock.now())
 
 
 def worker(app: Application) -> Actor:
