@@ -279,7 +279,7 @@ class Load:
             while True:
                 self.attempts += 1
                 try:
-                    url = (door or self._doors.choice(self.node.doors)) + command.path
+                    url = (door or self.door(command.path)) + command.path
                     answer = await self._client.post(url, json=command.body, headers=self._command_headers(command))
                 except httpx.HTTPError as error:
                     self.counts["no answer" if isinstance(error, httpx.ConnectError) else "unknown outcome"] += 1
@@ -292,6 +292,10 @@ class Load:
                         self.surprises[f"{answer.status_code} to {command.path.rsplit('/', 1)[-1]}"] += 1
                 await asyncio.sleep(0.05)  # a polite client's pause between attempts
         command.status, command.answer = answer.status_code, answer.json()
+
+    def door(self, path: str) -> str:
+        """Where to knock next."""
+        return self._doors.choice(self.node.doors)
 
     async def _is_up(self) -> bool:
         with suppress(httpx.HTTPError):

@@ -4,7 +4,6 @@ Nothing here is the product's supervisor (tests/end_to_end tests that): what die
 """
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -89,9 +88,9 @@ class Machine:
 class Node:
     """The services of one scenario. Names of processes: a service's, or with COPY behind for a second one on the same databases."""
 
-    def __init__(self, machine: Machine, without: Mapping[str, str] | None = None) -> None:
-        """`without`: by service, the parts of it that are left out (program.WITHOUT), separated by commas."""
-        self.machine, self._without = machine, without or {}
+    def __init__(self, machine: Machine, without: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None) -> None:
+        """`without`: by service, the parts of it that are left out (program.WITHOUT), separated by commas. `more`: settings."""
+        self.machine, self._without, self._more = machine, without or {}, more or {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._wanted: set[str] = set()
         self.deaths = 0
@@ -110,10 +109,9 @@ class Node:
         return self.machine.postgres.dsn(name)
 
     def settings(self, name: str) -> dict[str, str]:
-        """The environment of a process: the node's, with only the services that run here."""
+        """The environment of a process: the node's, though not all services that it names run here."""
         told = environment(self.machine.folder, service(name.removesuffix(COPY)))
-        sources = json.dumps({other: self.url(other) for other in SERVICES})
-        return told | {"TONGXIN_PORT": str(self._port(name)), "TONGXIN_SOURCES": sources}
+        return told | {"TONGXIN_PORT": str(self._port(name)), **self._more}
 
     def start(self, name: str) -> None:
         """Start a process, and from now on again whenever it dies."""
@@ -169,10 +167,12 @@ class Node:
 
 
 @asynccontextmanager
-async def running(machine: Machine, *names: str, without: Mapping[str, str] | None = None) -> AsyncIterator[Node]:
+async def running(
+    machine: Machine, *names: str, without: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Node]:
     """Processes on empty databases; afterwards none is left."""
     await machine.fresh()
-    node = Node(machine, without)
+    node = Node(machine, without, more)
     tending = asyncio.create_task(node.tend())
     try:
         for name in names or SERVICES:

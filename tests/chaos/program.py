@@ -52,8 +52,7 @@ def create_app(name: str, settings: Settings) -> Service:
 
 def settings_of(name: str, **values: Any) -> Settings:
     """The service's settings, from the environment unless they are given."""
-    kind = import_module("membership.settings").Settings if name == "membership" else Settings
-    settings: Settings = kind(**values)
+    settings: Settings = import_module(f"{name}.settings").Settings(**values)
     return settings
 
 
