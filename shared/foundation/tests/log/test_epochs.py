@@ -84,12 +84,12 @@ def test_what_survived_is_what_was_signed(tmp_path: Path) -> None:
     assert (caught.value.kind, caught.value.where) == (Kind.fork, "checkpoints/500")
 
 
-@pytest.mark.parametrize(("origin", "size"), [(str(ORIGIN), 2**63 - 1), (f"{ORIGIN}/epoch-99999", 2**63 - 1)])
-def test_numbers_that_nobody_can_follow(tmp_path: Path, origin: str, size: int) -> None:
+@pytest.mark.parametrize(("origin", "kind"), [(str(ORIGIN), Kind.entries_missing), (f"{ORIGIN}/epoch-9999999999", Kind.epoch_broken)])
+def test_numbers_that_nobody_can_follow(tmp_path: Path, origin: str, kind: Kind) -> None:
     """Whoever has the key can sign any size and any epoch: neither memory nor time may go into them."""
     log = write(tmp_path / "log", OLD[:300])
     shutil.rmtree(log / "checkpoints")
-    put(log, "checkpoint", sign(Checkpoint(origin, size, bytes(32)).body(), SigningKey(origin, LOG.seed)).encode())
+    put(log, "checkpoint", sign(Checkpoint(origin, 2**63 - 1, bytes(32)).body(), SigningKey(origin, LOG.seed)).encode())
     with pytest.raises(Damage) as raised:
         verify(FolderFiles(log), given([LOG.verifier]), processes=2)
-    assert raised.value.kind in (Kind.entries_missing, Kind.epoch_broken)
+    assert raised.value.kind == kind

@@ -187,8 +187,9 @@ def test_a_checkpoint_is_looked_at_once(tmp_path: Path) -> None:
     """What is held against the directory is what is then written into it."""
     copy = tmp_path / "copy"
     export(FolderFiles(write(tmp_path / "early", HISTORY[:700])), copy, TRUST)
-    other = (write(tmp_path / "fork", [*HISTORY[:600], record(600, "other", 1), *HISTORY[600:999]]) / "checkpoint").read_bytes()
+    other = (write(tmp_path / "fork", [*HISTORY[:600], record(600, "other", 1), *HISTORY[600:1_499]]) / "checkpoint").read_bytes()
     before = (copy / "checkpoint").read_bytes()
-    with pytest.raises(Damage):
+    with pytest.raises(Damage) as caught:
         export(TwoFaced(write(tmp_path / "now", HISTORY), other), copy, TRUST)
+    assert caught.value.kind == Kind.fork
     assert (copy / "checkpoint").read_bytes() == before
