@@ -64,7 +64,7 @@ class Faults:
         names = list(self._all)
         self._chance.shuffle(names)
         for name in names:
-            await self._money.answers(self._chance.randrange(5, 20))
+            await self._money.answers(self._chance.randrange(10, 30))
             await self._all[name]()
             self.done[name] += 1
 
@@ -72,6 +72,7 @@ class Faults:
         async def kill() -> None:
             for name in names:
                 self._node.kill(name)
+            await self._money.hasten("delete from leases")  # as if they had run out, whoever holds them
 
         return kill
 
