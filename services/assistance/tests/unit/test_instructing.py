@@ -203,7 +203,7 @@ def test_what_came_back_is_held_for_the_same_entitlement_and_paid_again_once(wor
 def test_a_bulk_with_one_contradiction_is_refused_as_a_whole(world: World) -> None:
     instruct(world)
     grant = granted(world)
-    said = [fail(world, "NARR"), confirm(world)]
+    said: list[commands.Confirm | commands.Fail] = [fail(world, "NARR"), confirm(world)]
     before = {stream: list(events) for stream, events in world.streams.items()}
     with pytest.raises(Refusal):
         world.ask_joint(HEAR, Hear(tuple(Heard(word, CASE, grant.line, grant.reservation) for word in said)))
@@ -213,6 +213,6 @@ def test_a_bulk_with_one_contradiction_is_refused_as_a_whole(world: World) -> No
 def test_paid_and_returned_in_one_statement(world: World) -> None:
     instruct(world)
     grant = granted(world)
-    words = (confirm(world), replace(bounce(world), booked_on=date(2026, 3, 2)))
+    words: tuple[commands.Confirm | commands.Bounce, ...] = (confirm(world), replace(bounce(world), booked_on=date(2026, 3, 2)))
     world.ask_joint(HEAR, Hear(tuple(Heard(word, CASE, grant.line, grant.reservation) for word in words)))
     assert world.state(BUDGET_LINE, LINE).reserved_fen == grant.fen
