@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from assistance.funds.budget_line import line_id
 from contracts.values import CHINA, day_in_china, resident_check
 from fastapi import FastAPI
@@ -70,6 +72,16 @@ async def together(steps: Iterable[Awaitable[T]], at_once: int = 32) -> list[T]:
     return list(await asyncio.gather(*(one(step) for step in steps)))
 
 
+async def patiently(ask: Callable[[], Awaitable[httpx.Response]], seconds_max: float = 30) -> httpx.Response:
+    """An answer other than "not yet" (503), where there is one in time."""
+    for _ in range(int(seconds_max * 5)):
+        answer = await ask()
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        await asyncio.sleep(0.2)
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class Aid:
     """A running node whose day is the story's."""
@@ -86,8 +98,9 @@ class Aid:
         self.clock.advance(datetime.combine(day, datetime.min.time(), CHINA) + timedelta(hours=9) - self.clock.now())
 
     async def send(self, url: str, body: Any, *, by: str) -> str:
-        """A command that is accepted; the id of its stream."""
-        answer = await self.node.post(f"assistance/{url}", body, by=by)
+        """A command that is accepted, sent again for as long as the service says "not yet"; the id of its stream."""
+        key = secrets.token_hex(8)
+        answer = await patiently(lambda: self.node.post(f"assistance/{url}", body, by=by, key=key))
         assert answer.status_code in (200, 201), answer.text
         return str(answer.json()["stream"].split("-", 1)[1])
 
@@ -102,7 +115,7 @@ class Aid:
         """What somebody is shown, with all that has happened so far."""
         head = (await self.node.services["assistance"].http.state.application.store.head()).position
         up_to = {"at_least": f"assistance:{head}"} if head >= 0 else {}
-        answer = await self.node.get(f"assistance/{url}", by=by, **up_to, **params)
+        answer = await patiently(lambda: self.node.get(f"assistance/{url}", by=by, **up_to, **params))
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -9,12 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from node.embedded.postgres import Postgres
 
 from .aid import ACCOUNT, APPROVER, CASHIER, COUNTY, PAYER, Aid, account, aid, together
 from .running_node import until
 
 HOUSEHOLDS = int(os.environ.get("TONGXIN_STORY_HOUSEHOLDS", "300"))
+SECONDS_MAX = 120 + HOUSEHOLDS // 20
+"""How long the bank's word on a batch is waited for."""
+
 GRANT = 100_000
 """1,000 yuan for a household in relative hardship, in fen."""
 
@@ -41,6 +45,7 @@ async def exceptions(story: Aid, batch: str) -> list[dict[str, Any]]:
     return [one for one in found if one["batch"] == batch]
 
 
+@pytest.mark.timeout(300 + HOUSEHOLDS // 10)
 async def test_each_household_is_paid_once_whatever_the_bank_says(postgres: Postgres, tmp_path: Path) -> None:
     async with aid(postgres, tmp_path, date(2026, 11, 30)) as story:
         await story.publish("winter-warmth")
@@ -56,7 +61,7 @@ async def test_each_household_is_paid_once_whatever_the_bank_says(postgres: Post
         third = -(-HOUSEHOLDS // 3)
         early, second, last = [await story.batch(at_most=third) for _ in range(3)]
         await story.released(early)
-        await story.answered(early, 120)
+        await story.answered(early, SECONDS_MAX)
         await behave(story, hung_files_every=1, broken_reports_every=1)
         await story.released(second)
 
@@ -73,7 +78,7 @@ async def test_each_household_is_paid_once_whatever_the_bank_says(postgres: Post
         await behave(story)
         await story.released(last)
         for batch in (second, last):
-            await story.answered(batch, 120)
+            await story.answered(batch, SECONDS_MAX)
         transferred = await story.transferred()
         assert len({one["end_to_end"] for one in transferred}) == len(transferred) == HOUSEHOLDS
         balances = await story.balances(line)

@@ -68,7 +68,7 @@ def _proof(done: Done, log: Opened) -> str:
     _, head = proving.check(f"position {done.position}", proof.encode(), record, log.trust)
     return (
         f"    {done.service} #{done.position}  {decode(record).type}  leaf {leaf_hash(record).hex()}\n"
-        f"    in the checkpoint of {head.size} events, root {head.root.hex()[:16]}…, by {len(proof.proof)} hashes"
+        f"    in the checkpoint of {head.size} events, root {head.root.hex()[:16]}…; hashes in the proof: {len(proof.proof)}"
     )
 
 

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import psutil
@@ -11,7 +12,7 @@ import psutil
 from node import lifecycle, processes
 from node.embedded.ports import free_port
 from node.errors import NotReady, UsageError
-from node.folder import DataFolder
+from node.folder import DataFolder, NodeConfig
 
 NAME = "demo-bank"
 FEN = 1_000_000_000_000
@@ -26,25 +27,38 @@ def simulated_bank(folder: DataFolder, accounts: Mapping[str, str]) -> Iterator[
 
     Raises UsageError where the node pays through a bank already.
     """
-    config = folder.supervised()
-    if config.bank_url is not None:
-        raise UsageError("this node pays through a bank already", "the demo is for a node that pays nobody")
+    before = _without(folder)
     port = free_port()
     command = [sys.executable, "-m", "simulated_bank", "--folder", str(folder.root / NAME), "--port", str(port)]
     process = processes.spawn(folder.root, NAME, command, environment={}, log=folder.log(NAME))
     url = f"http://127.0.0.1:{port}"
     try:
         _open(url, accounts, folder)
-        folder.save_config(config.model_copy(update={"bank_url": url}))
+        _address(folder).write_text(url)
+        folder.save_config(before.model_copy(update={"bank_url": url}))
         try:
             _restart(folder)
             yield
         finally:
-            folder.save_config(config)
+            folder.save_config(before)
             _restart(folder)
     finally:
         process.terminate()
         process.wait()
+
+
+def _without(folder: DataFolder) -> NodeConfig:
+    """The node's configuration without the bank of a demo that was cut off; such a bank ends. Raises UsageError for any other bank."""
+    config = folder.supervised()
+    address = _address(folder)
+    if config.bank_url is not None and (not address.exists() or address.read_text() != config.bank_url):
+        raise UsageError("this node pays through a bank already", "the demo is for a node that pays nobody")
+    processes.stop(processes.marked(folder.root).get(NAME, []), grace_seconds=SECONDS_MAX)
+    return config.model_copy(update={"bank_url": None})
+
+
+def _address(folder: DataFolder) -> Path:
+    return folder.root / NAME / "url"
 
 
 def _open(url: str, accounts: Mapping[str, str], folder: DataFolder) -> None:

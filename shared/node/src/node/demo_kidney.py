@@ -34,14 +34,19 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """A union that helps: its programme, how much in fen, its account at the bank, and its people."""
+    """A union that helps: its programme, how much in fen, its account at the bank, its name in both languages, and its people."""
 
-    key: str
+    name: str
     organisation: str
     programme: str
     fen: int
     account: str
     holder: str
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What sentences name."""
+        return {"zh": self.holder, "en": self.name, "yuan": yuan(self.fen)}
 
     def staff(self, role: str, number: int = 1) -> Post:
         return Post(role, self.organisation, number)
@@ -54,8 +59,8 @@ class Payer:
 def payers(top: str) -> tuple[Payer, Payer]:
     """The mutual-aid association of the city, and the county's union."""
     return (
-        Payer("mutual", f"{top}.DEMO", "demo-mutual-aid", 1_500_000, "3709000000000088", "演示职工互助保障会"),
-        Payer("relief", COUNTY, "demo-relief", 300_000, "3709020000000001", "泰山区总工会"),
+        Payer("the mutual-aid association", f"{top}.DEMO", "demo-mutual-aid", 1_500_000, "3709000000000088", "演示职工互助保障会"),
+        Payer("the county's union", COUNTY, "demo-relief", 300_000, "3709020000000001", "泰山区总工会"),
     )
 
 
@@ -63,7 +68,7 @@ def definition(shipped: dict[str, Any], payer: Payer) -> dict[str, Any]:
     """The programme's rules: those of medical relief, with this payer's sum, to be decided where this payer stands."""
     level = "county" if payer.organisation == COUNTY else "city"
     return shipped | {
-        "title": {"zh": f"演示：{payer.holder}", "en": f"Demo: {payer.key}"},
+        "title": {"zh": f"演示：{payer.holder}", "en": f"Demo: {payer.name}"},
         "notice": None,
         "route": [{"up_to_fen": payer.fen, "level": level, "by": "person"}, {"level": "city", "by": "meeting"}],
         "pay_first": {"max_fen": payer.fen, "papers_days": 30, "exposure_max_fen": 100_000_000},
@@ -121,7 +126,7 @@ class Story:
             shipped = {one["programme"]: one["definition"] for one in self._see("programmes/shipped", self._admin)}
             body = {"organisation": self._top, "definition": definition(shipped["medical-relief"], payer)}
             published = self._send(f"programmes/{payer.programme}/versions", body, self._admin)
-            yield Told("programme", {"holder": payer.holder, "yuan": yuan(payer.fen)}, published)
+            yield Told("programme", payer.said, published)
         if self._see(f"payments/accounts/{payer.account}", maker, absent=True) is None:
             body = {
                 "account": payer.account,
@@ -131,11 +136,11 @@ class Story:
                 "paper": PAPER,
             }
             self._send("payments/accounts", body, maker)
-            yield Told("account", {"holder": payer.holder}, self._send("payments/accounts", body, checker))
+            yield Told("account", payer.said, self._send("payments/accounts", body, checker))
         money = {"organisation": payer.organisation, "year": self._today.year, "source": "superior", "purpose": "aid.medical"}
         proposal = self._send("budget/appropriations", money | {"fen": payer.fen, "document": PAPER}, maker)
         approved = self._send(f"budget/proposals/{proposal.id}/approval", None, payer.staff("approver", 3))
-        yield Told("appropriation", {"holder": payer.holder, "yuan": yuan(payer.fen)}, approved)
+        yield Told("appropriation", payer.said, approved)
 
     def _worker(self) -> tuple[Done, str]:
         first17 = f"37090219{secrets.randbelow(30) + 70}0101{secrets.randbelow(1000):03d}"
@@ -163,18 +168,17 @@ class Story:
     # ---------------------------------------------------------------------------------------------------------- the money
 
     def _paid(self, payer: Payer, person: str, household: str, name: str) -> Iterator[Told]:
-        said = {"holder": payer.holder, "yuan": yuan(payer.fen)}
         union = VILLAGE if payer.organisation == COUNTY else payer.organisation
         body = {"organisation": union, "programme": payer.programme, "person": person, "account": self._account(person, name)}
         of_household = {"household": household} if payer.organisation == COUNTY else {}
         asked = self._send("aid/applications", body | of_household | {"on": f"{self._today}"}, payer.clerk)
         paper = {"kind": "diagnosis", "digest": PAPER}
-        yield Told("application", said, self._send(f"aid/applications/{asked.id}/documents", paper, payer.clerk))
+        yield Told("application", payer.said, self._send(f"aid/applications/{asked.id}/documents", paper, payer.clerk))
         at_once = {"line": self._line(payer), "fen": payer.fen}
         granted = self._send(f"aid/applications/{asked.id}/emergency-payment", at_once, payer.staff("approver"))
         grant = self._see(f"aid/applications/{asked.id}", payer.staff("approver"))["grant"]
         owed = self._see(f"aid/obligations/{grant['obligation']}", payer.staff("approver"))
-        yield Told("emergency", said | {"due": owed["due_on"]}, granted)
+        yield Told("emergency", payer.said | {"due": owed["due_on"]}, granted)
 
         maker, checker, releaser = (payer.staff("finance", number) for number in (1, 2, 3))
         begun = {"organisation": payer.organisation, "account": payer.account, "execute_on": f"{self._today}"}
@@ -182,8 +186,8 @@ class Story:
         self._see(f"payments/entitlements/{grant['entitlement']}", maker, at_least=f"assistance:{batch.position}")
         self._send(f"payments/batches/{batch.id}/items", {"entitlements": [grant["entitlement"]]}, maker)
         self._send(f"payments/batches/{batch.id}/check", {"count": 1, "total_fen": payer.fen}, checker)
-        yield Told("released", said, self._send(f"payments/batches/{batch.id}/release", None, releaser))
-        yield Told("paid", said | {"name": name}, self._confirmed(grant["entitlement"], maker))
+        yield Told("released", payer.said, self._send(f"payments/batches/{batch.id}/release", None, releaser))
+        yield Told("paid", payer.said | {"name": name}, self._confirmed(grant["entitlement"], maker))
 
     def _confirmed(self, entitlement: str, by: Post) -> Done:
         """Once the bank has said that it paid. Raises NotReady."""
