@@ -7,7 +7,7 @@ from .test_operator import done, folder
 __all__ = ["folder"]
 
 
-def test_the_demo_of_aid_is_played_again_and_again(folder: Path) -> None:  # noqa: F811 - the fixture
+def test_the_demo_of_aid_is_played_again_and_again(folder: Path) -> None:
     """Kidney failure: each time another worker, each step proved, and afterwards the node pays through no bank, as before."""
     before = (folder / "node.json").read_text()
     for _ in range(2):
