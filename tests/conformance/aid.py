@@ -98,7 +98,7 @@ def asked(it: Served) -> list[Asked]:
         of("POST", "/aid/applications/{application}/withdrawal", body=on, path=application_path),
         of("GET", "/aid/notices/{notice}", path=notice_path),
         of("GET", "/aid/notices/{notice}/sheet", path=notice_path),
-        of("POST", "/aid/notices/sheets", body=listed | {"applications": [application]}),
+        of("POST", "/aid/notice-sheets", body=listed | {"applications": [application]}),
         of("POST", "/aid/notices", body=listed | {"applications": [application]}),
         of("POST", "/aid/notices/{notice}/objections", body={"application": posted, "statement": "…"} | on, path=notice_path),
         of(

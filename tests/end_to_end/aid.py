@@ -188,7 +188,7 @@ class Aid:
         notices = []
         for first in range(0, len(applications), 200):
             hung = {"organisation": VILLAGE, "applications": list(applications[first : first + 200]), "on": f"{self.today}"}
-            looked = await self.node.post("assistance/aid/notices/sheets", hung, by=CLERK)
+            looked = await self.node.post("assistance/aid/notice-sheets", hung, by=CLERK)
             assert looked.status_code == 200, looked.text
             notices.append(await self.send("aid/notices", hung | {"sheet": looked.headers["x-sheet-digest"]}, by=CLERK))
         until = date.fromisoformat((await self.see(f"aid/notices/{notices[0]}"))["until"])

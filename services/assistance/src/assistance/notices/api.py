@@ -121,7 +121,7 @@ def posting(calendar: WorkingDays) -> Router:
         lines = await listing(body.organisation, Hangs(body.on, calendar.after(body.on, days).on, days), found, app)
         return programme, found, template, rendered(template, lines)
 
-    @router.post("/aid/notices/sheets", response_class=HTMLResponse, responses=problems(*_LISTED))
+    @router.post("/aid/notice-sheets", response_class=HTMLResponse, responses=problems(*_LISTED))
     async def look(body: ListBody, caller: Caller, app: App) -> HTMLResponse:
         """The masked sheet as it would hang; clerk or steward of the union or above. A query: nothing is changed."""
         return _page((await made(body, caller, app))[-1])
