@@ -1,11 +1,11 @@
-"""What an operator does by the command line on a living node: erase, restore an old vault, rebuild, try parked streams."""
+"""What an operator does by the command line: erase, restore an old vault, rebuild, try parked streams, go on after a loss."""
 
 import asyncio
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from node.lifecycle import check_ports
 from node.parts import servers
 from node.topology import Ports
 
-from .test_node import of_this_node, tongxin, up
+from .test_node import of_this_node, ready, tongxin, until, up
 
 UNION = "370902001001"
 TREE = f"""code,name,level,parent
@@ -86,6 +86,30 @@ def statement(folder: Path, server: int, database: str, query: str, *arguments: 
 def postgres(folder: Path) -> Postgres:
     """The services' server."""
     return servers(DataFolder(folder), DataFolder(folder).config().ports)[0]
+
+
+@contextmanager
+def at_rest(folder: Path, *, again: bool = True) -> Iterator[Postgres]:
+    """The services' server alone, while the node is down."""
+    done(folder, "down")
+    server = postgres(folder)
+    server.start()
+    yield server
+    server.stop()
+    if again:
+        up(folder)
+
+
+def own(server: Postgres, *statements: str) -> None:
+    """Statements as superuser, each for itself."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(server.dsn())
+        for one in statements:
+            await connection.execute(one)
+        await connection.close()
+
+    asyncio.run(run())
 
 
 def members(folder: Path) -> list[dict[str, Any]]:
@@ -173,3 +197,31 @@ def test_a_parked_stream_is_tried_again(folder: Path) -> None:
     assert (one["service"], one["source"], one["key"], one["events"], one["first_position"]) == ("assistance", *where[1:], 1, position)
     assert done(folder, "parked", "replay", f"member-{member}").strip() == f"assistance member-{member}: 1 done, free"
     assert done(folder, "parked", "list").strip() == "nothing is parked"
+
+
+def test_reactions_go_on_in_a_new_epoch(folder: Path) -> None:
+    """Membership loses records for good that assistance has reacted to."""
+    joined(folder, 3)
+    left = [one["person"] for one in members(folder) if one["name"] and one["status"] == "active"][:2]
+    survives = statement(folder, 0, "membership", "select max(position) from events")[0][0]
+
+    def reacted(person: str) -> bool:
+        return bool(statement(folder, 0, "assistance", "select 1 from events where stream = $1", f"eligibility-{person}"))
+
+    with at_rest(folder) as server:
+        own(server, "create database backup template membership owner membership")
+    lost = ended(folder, left[0])
+    until(lambda: reacted(left[0]), folder, "assistance reacts")
+    with at_rest(folder, again=False) as server:
+        own(server, "drop database membership", "alter database backup rename to membership")
+    held = tongxin(folder, "up", "--detach")
+    assert held.returncode == 4
+    refused = tongxin(folder, "history", "new-epoch", "membership")
+    assert refused.returncode == 2
+    said = done(folder, "history", "new-epoch", "membership", "--give-up")
+    assert f"membership is in epoch 1 from position {survives + 1} on" in said
+    assert f"assistance-reactions goes on after position {survives} in epoch 1; it had applied up to {lost}" in said
+    until(lambda: ready(folder), folder, "the node is ready in its new epoch")
+    ended(folder, left[1])
+    until(lambda: reacted(left[1]), folder, "assistance reacts in the new epoch")
+    assert "after position" in done(folder, "history", "follow", "membership")
