@@ -1,6 +1,7 @@
 """Routes of aid: programmes, hardship files, applications, notices, emergency payments, interests; about things that are there."""
 
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from assistance.funds.budget_line import line_id
@@ -18,8 +19,9 @@ Asked = tuple[str, str, str, Any, dict[str, str], dict[str, Any]]
 """Method, template, who may, body, path, query."""
 
 
+@cache
 def asked(it: Served) -> list[Asked]:
-    """All of them."""
+    """All of them, prepared once: what was appointed and posted stays."""
     for principal in (CITY_APPROVER, SECOND_APPROVER):
         appoint(it, principal, "approver", TOP)
     definitions = {one["programme"]: one["definition"] for one in it.ask("GET", "/programmes/shipped", service="assistance").json()}

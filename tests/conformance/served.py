@@ -64,7 +64,7 @@ def person(order: int = 1, **more: Any) -> dict[str, Any]:
     return {"organisation": VILLAGE, "on": "2024-05-01", "name": "阿依古丽·买买提", "document": document} | more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Served:
     """Both services by their addresses."""
 
