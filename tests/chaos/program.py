@@ -86,7 +86,24 @@ def without_guard() -> None:
     patch.object(RollbackGuard, "check", trusting).start()
 
 
-WITHOUT: dict[str, Callable[[], None]] = {"continuity": without_continuity, "reconcile": without_reconcile, "guard": without_guard}
+def without_silence() -> None:
+    """A sender that takes silence for a no, as one that sends again would."""
+    bank, port = import_module("assistance.bank.http").HttpBank, import_module("assistance.bank.port")
+    send = bank.send
+
+    async def impatient(self: Any, file: bytes, channel: Any) -> Any:
+        answer = await send(self, file, channel)
+        return port.RefusedFile("NOAS", b"") if isinstance(answer, port.NoAnswer) else answer
+
+    patch.object(bank, "send", impatient).start()
+
+
+WITHOUT: dict[str, Callable[[], None]] = {
+    "continuity": without_continuity,
+    "reconcile": without_reconcile,
+    "guard": without_guard,
+    "silence": without_silence,
+}
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ SEEDS = [int(seed) for seed in os.environ.get("TONGXIN_CHAOS_MONEY_SEEDS", "1").
 SECONDS = float(os.environ.get("TONGXIN_CHAOS_SECONDS", "0"))
 """How long faults go on; at least one round."""
 
+WITHOUT = {"assistance": part} if (part := os.environ.get("TONGXIN_CHAOS_MONEY_WITHOUT")) else None
+"""Part of assistance (program.WITHOUT) that is left out on purpose, to see the test fail: `silence`."""
+
 CASES, FUNDED = 60, 50
 BAD = {
     "hung_files_every": 3,
@@ -98,7 +101,7 @@ async def test_every_entitlement_is_paid_once_whatever_dies(machine: Machine, co
     await bank.start()
     await bank.open_account(10**9)
     more = {"TONGXIN_BANK_URL": bank.url, "TONGXIN_BANK_POLL_SECONDS": "0.1"}
-    async with running(machine, "membership", "assistance", "assistance" + COPY, more=more) as node:
+    async with running(machine, "membership", "assistance", "assistance" + COPY, more=more, without=WITHOUT) as node:
         money, tee = Money(node, bank, seed), Tee(node)
         faults = Faults(money, Random(seed))
         beside = [asyncio.create_task(one) for one in (tee.run(), money.impatient())]
@@ -146,6 +149,8 @@ async def _settled(money: Money, seed: int) -> None:
     money.waiting = []
 
     async def over() -> bool:
+        if any(_of_bank(money)):
+            return True  # it has gone wrong already: no need to wait for the rest
         await money.let_go()
         await money.disown()
         if await _count(money, "select count(*) from payment_instructions where outcome = 'under way'"):
