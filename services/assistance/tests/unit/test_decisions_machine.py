@@ -157,6 +157,12 @@ class Decisions(RuleBasedStateMachine):
         if self.looked:
             self.decide([data.draw(st.sampled_from(sorted(self.looked)))], (by,))
 
+    @rule(name=names, programme=programmes, person=people)
+    def make_and_decide(self, name: str, programme: str, person: str) -> None:
+        self.make(name, programme, person)
+        if name in self.looked:
+            self.decide([name], (APPROVER,))
+
     @rule(data=st.data(), table=st.just((APPROVER, DEPUTY, CHAIR)) | st.lists(staff, min_size=1, max_size=4, unique=True))
     def decide_at_a_meeting(self, data: st.DataObject, table: Sequence[str]) -> None:
         if self.looked:
