@@ -120,6 +120,13 @@ async def incomplete(node: Node, seconds_max: float) -> list[str]:
     behind: list[str] = []
 
     async def caught_up() -> bool:
+        try:
+            return await looked()
+        except asyncpg.UndefinedTableError:  # a process that is only just starting
+            behind.append("a database has no tables yet")
+            return False
+
+    async def looked() -> bool:
         behind.clear()
         for source, reading in (
             ("membership", membership),
