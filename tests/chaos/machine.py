@@ -83,6 +83,8 @@ class Machine:
                 await admin.execute(f"drop database if exists {name} with (force)")
             await admin.close()
         await databases.provision(self.postgres.dsn(), self.vault.dsn(), self.secrets)
+        for signed in (self.folder.secrets / "log").glob("*.checkpoint"):
+            signed.unlink()  # else a history that begins anew is one that was rolled back
 
 
 class Node:
