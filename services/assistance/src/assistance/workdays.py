@@ -48,7 +48,7 @@ class WorkingDays:
             return told, True
         try:
             return chinese_calendar.is_workday(day), True
-        except NotImplementedError:
+        except NotImplementedError:  # how chinese_calendar says that the year is not published
             return day.weekday() < 5, False
 
     def after(self, day: date, days: int) -> Deadline:

@@ -92,7 +92,7 @@ def _check_archive(data: bytes) -> None:
             for entry in entries:
                 if entry.filename.startswith("xl/worksheets/") and _has_formula(archive, entry.filename):
                     raise BankFileUnreadable("formulas")
-    except (BadZipFile, NotImplementedError, OSError, EOFError, ValueError):
+    except (BadZipFile, NotImplementedError, OSError, EOFError, ValueError):  # zipfile implements not every compression
         raise BankFileUnreadable("excel") from None
 
 

@@ -96,7 +96,7 @@ def _check_package(file: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as package:
             parts = package.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:  # zipfile implements not every compression
         raise FileRefused("file-broken") from error
     names = {part.filename for part in parts}
     if "xl/workbook.xml" not in names:
