@@ -19,8 +19,8 @@ up: $(VENV)/.runtime  ## a node in the background, ready, with Tai'an's tree [DA
 down: $(VENV)/.runtime  ## stop it; nothing is lost
 	@$(BIN)/tongxin down $(NODE)
 
-test: $(VENV)/.dev  ## every test that needs no Java [BACKEND=docker: PostgreSQL and Kafka from testcontainers] [ARGS=…]
-	@TONGXIN_TEST_BACKEND=$(or $(BACKEND),embedded) $(BIN)/pytest $(ARGS)
+test: $(VENV)/.dev  ## every test that needs no Java [BACKEND=docker: PostgreSQL and Kafka from testcontainers] [EXPLORE=1: new examples] [ARGS=…]
+	@TONGXIN_TEST_BACKEND=$(or $(BACKEND),embedded) TONGXIN_EXPLORE=$(EXPLORE) $(BIN)/pytest $(ARGS)
 
 # What speaks to a broker. `make test` runs it on the embedded one.
 KAFKA_SUITE := $(addprefix shared/foundation/tests/,contract/test_broker.py integration/test_broker_loss.py) \

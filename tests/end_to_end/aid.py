@@ -275,7 +275,6 @@ def good_bank(folder: Path, clock: Clock) -> FastAPI:
     (folder / "bank").mkdir()
     book = Book(folder / "bank" / "log.jsonl", Behaviour(), clock.now)
     book.open_accounts(Account(number, name, fen=10_000_000_000) for number, name in ACCOUNTS.items())
-    book.close()
     return create_app(folder / "bank", hang_seconds=0, now=clock.now)
 
 

@@ -1,6 +1,5 @@
 """Files to the bank and from it: the simulated bank, which shares no code, takes ours; whatever comes back is read or refused by kind."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -94,15 +93,14 @@ def test_a_name_cannot_take_another_fields_place(place: str) -> None:
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Iterator[Book]:
+def book(tmp_path: Path) -> Book:
     """The bank after our file: the second account is dormant; each third transfer comes back."""
     book = Book(tmp_path / "log.jsonl", Behaviour(returned_every=2))
     book.open_accounts(
         [Account(OWN, "泰安市总工会", fen=10_000_000), Account("6228480000000002", "阿依古丽·买买提", state=AccountState.dormant)]
     )
     book.execute(their_pain001.read(pain001.write(FILE)), "pain.001.001.09")
-    yield book
-    book.close()
+    return book
 
 
 def test_reports_are_read(book: Book) -> None:

@@ -128,9 +128,10 @@ def household(minor: bool) -> HardshipFileOpened:
 @for_all(names, secret, digits, secret)
 async def test_nothing_of_the_applicant_but_the_masked_name_is_on_a_sheet(name: str, told: str, number: str, bank: str) -> None:
     account = BankAccount(bank=bank, name=name, number=number)
-    plain = unescape(await sheet_of(Told(*application(name, account, told))))
-    shown = re.sub(r"<style>.*</style>", "", plain, flags=re.DOTALL)
-    assert f"<td>{name[0]}*</td>" in shown
+    page = await sheet_of(Told(*application(name, account, told)))
+    assert f"<td>{name[0]}*</td>" in unescape(page)
+    # Without the page's own marks: a name of marks alone is found in any page.
+    shown = unescape(re.sub(r"<style>.*</style>|<[^>]*>", " ", page, flags=re.DOTALL))
     assert name[:2] not in shown
     assert name[1:] not in shown
     for value in (told, number, bank, PERSON, APPLICATION_ID, STEWARD, "medical", "illness", "diagnosis", "1_500_000", "15,000", "大病"):

@@ -23,7 +23,6 @@ def main() -> None:
     if not (said.folder / "log.jsonl").exists():
         book = Book(said.folder / "log.jsonl", Behaviour())
         book.open_accounts([Account(said.union_account, said.union_name, fen=said.fen)])
-        book.close()
     uvicorn.run(create_app(said.folder), host="127.0.0.1", port=said.port, log_config=None, access_log=False, server_header=False)
 
 

@@ -1,8 +1,7 @@
 """The bank over HTTP: payment files in, status reports and statements out, and its log for whoever checks what really happened."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -40,13 +39,7 @@ def create_app(
     """The bank, with its log in a folder. `now`: its clock."""
     book = Book(folder / "log.jsonl", behaviour or Behaviour(), now)
     asks: dict[str, int] = {}
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        book.close()
-
-    app = FastAPI(title="Simulated bank", lifespan=lifespan)
+    app = FastAPI(title="Simulated bank")
 
     @app.post("/accounts", status_code=204)
     async def open_accounts(accounts: Annotated[Sequence[AccountBody], Body(max_length=200_000)]) -> None:

@@ -85,15 +85,10 @@ class Book:
         self.accounts: dict[str, Account] = {}
         self.files: dict[str, Received] = {}
         self._counts: Counter[str] = Counter()
-        if path.exists():
-            for line in path.read_bytes().splitlines():
-                self._apply(json.loads(line))
-        self._log = path.open("ab")
+        path.touch()
+        for line in path.read_bytes().splitlines():
+            self._apply(json.loads(line))
         self.path = path
-
-    def close(self) -> None:
-        """Close the log."""
-        self._log.close()
 
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         """Open accounts, or change those that are there."""
@@ -163,9 +158,10 @@ class Book:
     def _write(self, lines: Iterable[dict[str, Any]]) -> None:
         at = self.now().isoformat()
         entries = [{"at": at, **line} for line in lines]
-        self._log.write(b"".join(json.dumps(entry, ensure_ascii=False).encode() + b"\n" for entry in entries))
-        self._log.flush()
-        os.fsync(self._log.fileno())
+        with self.path.open("ab") as log:
+            log.write(b"".join(json.dumps(entry, ensure_ascii=False).encode() + b"\n" for entry in entries))
+            log.flush()
+            os.fsync(log.fileno())
         for entry in entries:
             self._apply(entry)
 
