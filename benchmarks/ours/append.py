@@ -25,12 +25,21 @@ async def main(dsn: str, vault_dsn: str, count: int, events: int, who: str) -> N
     async with full_path(dsn, vault_dsn) as path:
         people = [os.urandom(16).hex() for _ in range(PEOPLE)]
 
-        async def once(_: int, number: int) -> None:
-            person = people[number % PEOPLE] if who == "known" else os.urandom(16).hex()
-            await path.handler.handle(THING, os.urandom(16).hex(), Do(person, "欧阳娜娜"), by=BY, key=CommandRef(uuid4(), b"h" * 32))
+        def asked(total: int) -> list[tuple[str, Do, CommandRef]]:
+            whom = (people[number % PEOPLE] if who == "known" else os.urandom(16).hex() for number in range(total))
+            return [(os.urandom(16).hex(), Do(person, "欧阳娜娜"), CommandRef(uuid4(), b"h" * 32)) for person in whom]
 
-        await callers(count, max(PEOPLE, 4 * count), once)
-        figures = await callers(count, events, once)
+        async def measured(total: int) -> dict[str, float]:
+            commands = asked(total)  # made before the clock runs, as every peer's are
+
+            async def once(_: int, number: int) -> None:
+                thing, command, key = commands[number]
+                await path.handler.handle(THING, thing, command, by=BY, key=key)
+
+            return await callers(count, total, once)
+
+        await measured(max(PEOPLE, 4 * count))
+        figures = await measured(events)
         record = await path.store.read(-1, limit=1)
         report(**figures, record_bytes=len(record[0].record))
 

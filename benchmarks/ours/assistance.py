@@ -148,7 +148,7 @@ async def _resolve(path: Path, due: dict[str, Standing], some: Sequence[str]) ->
         if isinstance(it, Submitted)
     )
     decision = commands.Decide(
-        *(os.urandom(16).hex(), COUNTY, Level.county, frozenset({UNION}), "warmth", LINE, settled, None, TODAY, APPROVER)
+        *(os.urandom(16).hex(), COUNTY, Level.county, frozenset({COUNTY, UNION}), "warmth", LINE, settled, None, TODAY, APPROVER)
     )
     await path.handler.handle_joint(DECIDE, decision, by=BY)
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import uvloop
 from contracts.kernel import Event
@@ -48,20 +48,21 @@ async def main(dsn: str, vault_dsn: str, count: int, places: int) -> None:
         seconds = []
         for number in range(3):
             accepted = 0
+            session = f"s{number}"
 
-            async def one(session: str) -> None:
+            async def one(session: str, command: Take, key: CommandRef) -> None:
                 nonlocal accepted
-                key = CommandRef(UUID(bytes=uuid4().bytes), b"h" * 32)
                 try:
-                    await path.handler.handle(SESSION, session, Take(uuid4().hex, places), by=BY, key=key)
+                    await path.handler.handle(SESSION, session, command, by=BY, key=key)
                     accepted += 1
                 except Full:
                     pass
 
+            asked = [(session, Take(uuid4().hex, places), CommandRef(uuid4(), b"h" * 32)) for _ in range(count)]
             began = time.perf_counter()
-            await asyncio.gather(*(one(f"s{number}") for _ in range(count)))
+            await asyncio.gather(*(one(*of) for of in asked))
             seconds.append(time.perf_counter() - began)
-            stored = len(await path.store.read_stream(f"session-s{number}"))
+            stored = len(await path.store.read_stream(f"session-{session}"))
             if (accepted, stored) != (places, places):
                 raise AssertionError(f"{accepted} accepted and {stored} stored for {places} places")
         median = sorted(seconds)[1]

@@ -27,9 +27,8 @@ async def main(dsn: str, how: str, connections: int, events: int) -> None:
     body = orjson.dumps(payload())
     if how == "insert":
         statements = [await connection.prepare("insert into bare values ($1, $2, 1, 'bench.Happened.v1', $3)") for connection in held]
-        figures = await callers(
-            connections, events, lambda caller, number: statements[caller].fetch(number, f"bench-{uuid.uuid4().hex}", body)
-        )
+        streams = [f"bench-{uuid.uuid4().hex}" for _ in range(events)]
+        figures = await callers(connections, events, lambda caller, number: statements[caller].fetch(number, streams[number], body))
     else:
         statement = await held[0].prepare(
             "insert into bare select n, s, 1, 'bench.Happened.v1', r from unnest($1::bigint[], $2::text[], $3::bytea[]) as t (n, s, r)"

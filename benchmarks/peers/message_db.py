@@ -51,9 +51,8 @@ async def append(dsn: str, connections: int, events: int) -> None:
         await connection.prepare("select message_store.write_message($1::varchar, $2::varchar, 'Happened', $3::jsonb, null, -1)")
         for connection in held
     ]
-    figures = await callers(
-        connections, events, lambda caller, _: statements[caller].fetch(str(uuid.uuid4()), f"bench-{uuid.uuid4().hex}", body)
-    )
+    names = [(str(uuid.uuid4()), f"bench-{uuid.uuid4().hex}") for _ in range(events)]
+    figures = await callers(connections, events, lambda caller, number: statements[caller].fetch(*names[number], body))
     report(**figures)
     for connection in held:
         await pool.release(connection)

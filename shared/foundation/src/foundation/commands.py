@@ -195,6 +195,7 @@ class Handler:
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
         self._under_way: dict[UUID, _Pending] = {}
         self._queue: list[_Pending] = []
+        self._draining = False
         self._loads: Batched[_Pending] = Batched(self._load)
         self._keys: Batched[_Pending] = Batched(self._prepare, batch_max=256, at_once=4)
         self._refusals: Batched[_Refused] = Batched(self._refuse, batch_max=5_000)
@@ -261,21 +262,25 @@ class Handler:
         return answer
 
     def _requeue(self, *pending: _Pending) -> None:
-        if not self._queue:
-            asyncio.get_running_loop().call_soon(self._drain)
         self._queue.extend(pending)
+        if not self._draining:
+            self._draining = True
+            asyncio.get_running_loop().call_soon(self._drain)
 
     def _drain(self) -> None:
         """Decide everything that is queued, each command on the events of those before it. No await, so nothing comes between."""
         queue, self._queue = self._queue[:DECIDED_AT_ONCE], self._queue[DECIDED_AT_ONCE:]
-        if self._queue:
-            asyncio.get_running_loop().call_soon(self._drain)
         now = self._clock.now()
         for pending in queue:
             try:
                 self._decide(pending, now)
             except Exception as error:
                 self._fail(pending, error)
+        self._draining = bool(self._queue)
+        if self._draining:
+            # Behind the writer, and behind the end of the loop's round, in which the writer's batch leaves.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._drain)
 
     def _decide(self, pending: _Pending, now: datetime) -> None:
         pending.attempts += 1
