@@ -90,6 +90,12 @@ def create_app(
             report = report[: len(report) // 2]
         return Response(report, media_type=media)
 
+    @app.delete("/payment-files/{message}", status_code=204)
+    async def disown(message: str) -> None:
+        """The bank's letter that it never had a file, and that it will not take it should it come yet; 409 where it has it."""
+        if not book.disown(message):
+            raise HTTPException(409, "文件已受理")
+
     @app.get("/statements/{account}/{day}")
     async def statement(account: str, day: date) -> Response:
         """The statement (camt.053.001.08) of an account for a day (UTC)."""

@@ -84,6 +84,7 @@ class Book:
         self.behaviour, self.now = behaviour, now
         self.accounts: dict[str, Account] = {}
         self.files: dict[str, Received] = {}
+        self.disowned: set[str] = set()
         self._counts: Counter[str] = Counter()
         path.touch()
         for line in path.read_bytes().splitlines():
@@ -101,7 +102,9 @@ class Book:
 
     def execute(self, file: PaymentFile, format: str) -> None:
         """Take a file and carry out its orders, all of it in the log before this returns. Raises FileRefused."""
-        if file.message in self.files:
+        if file.message in self.disowned:
+            raise FileRefused("DS02", f"文件已声明作废：{file.message}")
+        if file.message in self.files and not self.behaviour.takes_twice:
             raise FileRefused("DU01", f"重复文件：{file.message}")
         debtor = self.accounts.get(file.debtor_account)
         if debtor is None:
@@ -110,6 +113,14 @@ class Book:
             raise FileRefused(*REASONS["funds"])
         received = {"kind": "file", "message": file.message, "format": format, "debtor": file.debtor_account}
         self._write([{**received, "execute_on": file.execute_on.isoformat()}, *self._carried_out(file)])
+
+    def disown(self, message: str) -> bool:
+        """State that a file never came, and never take it from now on; False where it did come."""
+        if message in self.files:
+            return False
+        if message not in self.disowned:
+            self._write([{"kind": "disowned", "message": message}])
+        return True
 
     def _carried_out(self, file: PaymentFile) -> Iterator[dict[str, Any]]:
         names = {account.account: account.name for account in self.accounts.values()}
@@ -173,7 +184,9 @@ class Book:
                 self.accounts[entry["account"]] = Account(**said, state=AccountState(entry["state"]))
             case "file":
                 file = PaymentFile(entry["message"], entry["debtor"], date.fromisoformat(entry["execute_on"]), ())
-                self.files[entry["message"]] = Received(file, entry["format"], at)
+                self.files.setdefault(entry["message"], Received(file, entry["format"], at))
+            case "disowned":
+                self.disowned.add(entry["message"])
             case "transferred" | "rejected" | "returned" as kind:
                 self._settled(entry, "done" if kind == "transferred" else kind, at)
 

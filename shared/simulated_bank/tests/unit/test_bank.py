@@ -141,6 +141,23 @@ async def test_what_comes_back_is_in_the_statement(bank: Bank) -> None:
     assert [str(balance.amt.value) for balance in statement.bal] == ["100000.00", "99970.00"]
 
 
+async def test_a_bank_that_does_not_look_pays_a_file_twice(bank: Bank) -> None:
+    await bank.http.put("/behaviour", json={"takes_twice": True})
+    for _ in range(2):
+        assert (await bank.send(pain("m1", ("王伟", "62220003", "1")))).status_code == 202
+    assert [line["instruction"] for line in await bank.log("transferred")] == ["im1-1", "im1-1"]
+    assert (await bank.http.get("/payment-files/m1")).text.count("ACSC</TxSts>") == 2
+
+
+async def test_a_disowned_file_is_not_taken_when_it_comes_late(bank: Bank, tmp_path: Path) -> None:
+    assert (await bank.http.delete("/payment-files/m1")).status_code == 204
+    for late in (bank, Bank(tmp_path)):
+        refused = await late.send(pain("m1", ("王伟", "62220003", "1")))
+        assert (refused.status_code, refused.json()["detail"]["code"]) == (400, "DS02")
+    await bank.send(pain("m2", ("王伟", "62220003", "1")))
+    assert (await bank.http.delete("/payment-files/m2")).status_code == 409
+
+
 async def test_the_bank_remembers_after_a_restart(bank: Bank, tmp_path: Path) -> None:
     await bank.send(pain("m1", ("王伟", "62220003", "1"), ("李雷", "62220001", "1")))
     again = Bank(tmp_path)
