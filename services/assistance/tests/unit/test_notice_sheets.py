@@ -11,7 +11,7 @@ from assistance.applications.application import Verified
 from assistance.applications.errors import ApplicationElsewhere
 from assistance.applications.following import APPLICATION
 from assistance.notices.listing import listed, listing, until_posted
-from assistance.notices.sheet import LANGUAGES, Hangs, Line, Listing, digest_of, rendered, sentences
+from assistance.notices.sheet import Hangs, Line, Listing, digest_of, rendered, sentences
 from assistance.notices.templates import TemplateUnsafe, masked, parsed, template_of, template_on
 from contracts.assistance.applications import (
     AccountGiven,
@@ -25,6 +25,7 @@ from contracts.kernel import Event
 from contracts.membership import Digest
 from foundation.history import Happened
 from foundation.http.caller import Application
+from foundation.texts import LANGUAGES
 from hypothesis import given as for_all
 from hypothesis import strategies as some
 

@@ -35,6 +35,7 @@ from contracts.assistance.payments import (
     PaymentsResumed,
 )
 from foundation.decider import NOON, Part, given
+from foundation.texts import LANGUAGES
 
 from .test_programmes import WARMTH, changed
 from .world import APPROVER, CLERK, COUNTY, LI, LINE, PAYER, WANG, World
@@ -201,6 +202,6 @@ def test_every_exception_has_its_texts_in_both_languages() -> None:
     assert exceptions.known("zh") == exceptions.known("en")
     rules = {rule for rule in exceptions.known("zh") if not rule.endswith(".next")}
     assert {reason.kind for reason in reasons().values()} | {ONE_CARD, OTHER_PAYEE} <= rules
-    for language in exceptions.LANGUAGES:
+    for language in LANGUAGES:
         assert all(exceptions.next_step(rule, language) and exceptions.sentence(rule, language) != rule for rule in rules)
         assert exceptions.next_step("never-seen", language)

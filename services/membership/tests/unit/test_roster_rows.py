@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from contracts.values import resident_check
-from membership.rosters.refusals import LANGUAGES, known, sentence
+from foundation.texts import LANGUAGES
+from membership.rosters.refusals import known, sentence
 from membership.rosters.rows import Person, Refused, columns_of, people
 from membership.rosters.sample import HEADINGS, sample_rows, write_sample
 from membership.rosters.sheet import FileRefused, decoded, tables

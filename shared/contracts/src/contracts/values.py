@@ -14,11 +14,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 class ValueRefused(ValueError):
-    """A value cannot be what it claims to be. `rule` is stable and for programs; the sentence never repeats the value."""
+    """A value cannot be what it claims to be. `rule` is stable and for programs; for people, it and the `arguments` are said in
+    `sentences/values`. Neither repeats the value."""
 
-    def __init__(self, rule: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.rule = rule
+    def __init__(self, rule: str, **arguments: int | str) -> None:
+        super().__init__(rule)
+        self.rule, self.arguments = rule, arguments
 
 
 # --------------------------------------------------------------------------------------------------------- names 姓名
@@ -38,7 +39,7 @@ def line(text: str) -> str:
     """One line of text as it is kept: normalised, of characters that every database and every screen can hold. Raises ValueRefused."""
     kept = normalised(text)
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in kept):
-        raise ValueRefused("line-characters", "a line has no control characters and no halves of characters")
+        raise ValueRefused("line-characters")
     return kept
 
 
@@ -52,10 +53,10 @@ def name(text: str) -> str:
         kept = kept.replace(" ", "")
     kept = re.sub(r" *· *", "·", kept).strip("·")
     if not kept or len(kept) > NAME_CHARACTERS_MAX:
-        raise ValueRefused("name-length", f"a name has 1 to {NAME_CHARACTERS_MAX} characters")
+        raise ValueRefused("name-length", most=NAME_CHARACTERS_MAX)
     if any(unicodedata.category(character)[0] in "CNS" and unicodedata.category(character) != "Co" for character in kept):
         # Private-use characters (Co) are let through: older registers hold rare characters there, and the bearer cannot change it.
-        raise ValueRefused("name-characters", "a name has letters, spaces, hyphens, apostrophes and middle dots")
+        raise ValueRefused("name-characters")
     return kept
 
 
@@ -107,10 +108,10 @@ def resident_check(first17: str) -> str:
 
 def _resident(number: str, today: date) -> None:
     if not re.fullmatch(r"[1-9][0-9]{16}[0-9X]", number, re.ASCII):
-        raise ValueRefused("resident-form", "a resident identity number has 17 digits and a digit or X")
+        raise ValueRefused("resident-form")
     born_on(number, today)
     if resident_check(number[:17]) != number[17]:
-        raise ValueRefused("resident-checksum", "the identity number's check character does not fit: one of its digits is wrong")
+        raise ValueRefused("resident-checksum")
 
 
 def born_on(number: str, today: date) -> date:
@@ -118,16 +119,16 @@ def born_on(number: str, today: date) -> date:
     try:
         born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:
-        raise ValueRefused("resident-birth", "the identity number holds no day of birth that exists") from None
+        raise ValueRefused("resident-birth") from None
     if not date(_RESIDENT_FIRST_YEAR, 1, 1) <= born <= today:
-        raise ValueRefused("resident-birth", "the identity number's day of birth is too long ago or yet to come")
+        raise ValueRefused("resident-birth")
     return born
 
 
-_FORMS: dict[DocumentKind, tuple[str, str]] = {
-    DocumentKind.hong_kong_macau_permit: (r"[HM][0-9]{8}([0-9]{2})?", "H or M and 8 or 10 digits"),
-    DocumentKind.taiwan_permit: (r"[0-9]{8}|[0-9]{10}[A-Z]?", "8 digits, or the older 10 digits with or without a letter"),
-    DocumentKind.passport: (r"[A-Z0-9]{5,17}", "5 to 17 letters and digits"),
+_FORMS = {
+    DocumentKind.hong_kong_macau_permit: r"[HM][0-9]{8}([0-9]{2})?",
+    DocumentKind.taiwan_permit: r"[0-9]{8}|[0-9]{10}[A-Z]?",
+    DocumentKind.passport: r"[A-Z0-9]{5,17}",
 }
 
 
@@ -143,21 +144,20 @@ def identity_number(kind: DocumentKind, number: str, *, today: date) -> str:
             _resident(kept, today)
         case DocumentKind.hong_kong_residence | DocumentKind.macau_residence | DocumentKind.taiwan_residence:
             if not kept.startswith(_RESIDENCE_PREFIX[kind]):
-                raise ValueRefused("residence-prefix", f"a number of this residence card begins with {_RESIDENCE_PREFIX[kind]}")
+                raise ValueRefused("residence-prefix", prefix=_RESIDENCE_PREFIX[kind])
             _resident(kept, today)
         case DocumentKind.permanent_residence:
             # The card of 2023 has 18 characters in the form of GB 11643, beginning with 9; the one before has three letters and 12 digits.
             if kept.startswith("9"):
                 _resident(kept, today)
             elif not re.fullmatch(r"[A-Z]{3}[0-9]{12}", kept, re.ASCII):
-                raise ValueRefused("permanent-residence-form", "three letters and 12 digits, or 18 characters beginning with 9")
+                raise ValueRefused("permanent-residence-form")
         case DocumentKind.pending:
             if kept:
-                raise ValueRefused("pending-number", "a document that is pending has no number yet")
+                raise ValueRefused("pending-number")
         case _:
-            form, words = _FORMS[kind]
-            if not re.fullmatch(form, kept, re.ASCII):
-                raise ValueRefused(f"{kind.value.replace('_', '-')}-form", f"this document's number has {words}")
+            if not re.fullmatch(_FORMS[kind], kept, re.ASCII):
+                raise ValueRefused(f"{kind.value.replace('_', '-')}-form")
     return kept
 
 
@@ -165,7 +165,7 @@ def identity_document(kind: DocumentKind, number: str, *, issuer: str = "CN", to
     """A checked document in normal form. Raises ValueRefused."""
     country = issuer.strip().upper()
     if not re.fullmatch(r"[A-Z]{2}", country, re.ASCII):
-        raise ValueRefused("issuer-form", "an issuer is a country's two letters (ISO 3166-1)")
+        raise ValueRefused("issuer-form")
     return IdentityDocument(kind=kind, number=identity_number(kind, number, today=today), issuer=country)
 
 
@@ -184,9 +184,9 @@ def uscc(code: str) -> str:
     """A unified social credit code (GB 32100: no I, O, S, V, Z) in normal form. Raises ValueRefused."""
     kept = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", code)).upper()
     if not re.fullmatch(rf"[{_USCC}]{{2}}[0-9]{{6}}[{_USCC}]{{10}}", kept, re.ASCII):
-        raise ValueRefused("uscc-form", "a unified social credit code has 18 characters, six digits among them, and no I, O, S, V or Z")
+        raise ValueRefused("uscc-form")
     if uscc_check(kept[:17]) != kept[17]:
-        raise ValueRefused("uscc-checksum", "the credit code's check character does not fit: one of its characters is wrong")
+        raise ValueRefused("uscc-checksum")
     return kept
 
 
@@ -197,7 +197,7 @@ def division(code: str) -> str:
     """
     kept = unicodedata.normalize("NFKC", code).strip()
     if not re.fullmatch(r"[1-9][0-9](?:[0-9]{2}|[0-9]{4}|[0-9]{7}|[0-9]{10})?", kept, re.ASCII):
-        raise ValueRefused("division-form", "a division code has 2, 4, 6, 9 or 12 digits and does not begin with 0")
+        raise ValueRefused("division-form")
     if len(kept) == 6 and kept.endswith("00"):
         return kept[:2] if kept.endswith("0000") else kept[:4]
     return kept
@@ -221,7 +221,7 @@ def phone(number: str) -> str:
         return "-".join(part for part in landline.groups() if part)
     if re.fullmatch(r"\+[1-9][0-9-]{5,18}", kept, re.ASCII):
         return "+" + kept[1:].replace("-", "")
-    raise ValueRefused("phone-form", "a mobile number has 11 digits, a landline its area code, a foreign number + and its country")
+    raise ValueRefused("phone-form")
 
 
 PersonName = Annotated[str, Field(min_length=1), AfterValidator(name)]
@@ -248,9 +248,9 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 def _written_as_a_day(given: object) -> object:
     if isinstance(given, str) and not _DAY.fullmatch(given):
-        raise ValueRefused("day-form", "a day is written as 2026-03-02")
+        raise ValueRefused("day-form")
     if isinstance(given, int | float):
-        raise ValueRefused("day-form", "a day is written as 2026-03-02, not as a number")
+        raise ValueRefused("day-form")
     return given
 
 

@@ -12,7 +12,8 @@ from contracts import foundation, membership, rights
 from contracts.kernel import ERASED, Event
 from contracts.registry import registry
 from contracts.values import IdentityDocument
-from node.sentences import LANGUAGES, catalogue, named, particulars, sentence, written
+from foundation.texts import LANGUAGES, named, published, written
+from node.sentences import particulars, sentence
 from pydantic import BaseModel
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -37,7 +38,7 @@ def choices(annotation: Any) -> Iterator[type[Enum]]:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.TYPE)
 def test_every_event_has_its_sentence(event: type[Event], language: Any) -> None:
     service = event.TYPE.partition(".")[0]
-    template = catalogue(service, language).get(event.TYPE)
+    template = published(service, language).get(event.TYPE)
     assert template, f"add a sentence for {event.TYPE} to contracts/sentences/{service}.{language}.po: `tongxin explain` tells it"
     assert named(template) <= event.model_fields.keys()
     for name in named(template):
@@ -48,8 +49,8 @@ def test_every_event_has_its_sentence(event: type[Event], language: Any) -> None
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.TYPE)
 def test_what_a_sentence_leaves_out_has_a_chinese_name(event: type[Event]) -> None:
-    words = catalogue("words", "zh")
-    said = named(catalogue(event.TYPE.partition(".")[0], "zh").get(event.TYPE, ""))
+    words = published("words", "zh")
+    said = named(published(event.TYPE.partition(".")[0], "zh").get(event.TYPE, ""))
     missing = [f"field.{name}" for name in event.model_fields if name not in said and f"field.{name}" not in words]
     if event.__name__ not in TOO_DEEP:
         kinds = {kind for field in event.model_fields.values() for kind in choices(field.annotation)}
@@ -61,7 +62,7 @@ def test_no_sentence_is_left_of_an_event_that_is_gone() -> None:
     known = {event.TYPE for event in EVENTS}
     for language in LANGUAGES:
         for service in sorted({event.TYPE.partition(".")[0] for event in EVENTS}):
-            assert catalogue(service, language).keys() <= known
+            assert published(service, language).keys() <= known
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)

@@ -14,11 +14,12 @@ C = TypeVar("C")
 
 
 class Refusal(Exception):
-    """A rule says no. Subclasses are named by the broken rule and carry a sentence in the caller's words.
+    """A rule says no. Subclasses are named by the broken rule; catalogues beside them say it in the caller's words (`refusals`).
 
     `status` is the HTTP status of the answer: 409 where the facts stand against it, 404 where the thing does not exist, 403 where the
     caller may not, 422 where the request itself cannot be meant. `TYPE` (kebab-case, stable for ever) ends the problem's type URI.
-    Arguments after the sentence become members of the problem document; never personal data.
+    `why` names the sentence where a rule has several. The other arguments are members of the problem document, and what the sentence
+    may name: amounts in fen as `fen` or `…_fen`, days as dates, choices as enums; never personal data.
     """
 
     status: int = 409
@@ -29,9 +30,9 @@ class Refusal(Exception):
         if not cls.__dict__.get("TYPE"):
             cls.TYPE = "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("-")
 
-    def __init__(self, detail: str, **members: Any) -> None:
-        super().__init__(detail)
-        self.detail, self.members = detail, members
+    def __init__(self, why: str = "detail", /, **members: Any) -> None:
+        super().__init__(why, members)
+        self.why, self.members = why, members
 
 
 @dataclass(frozen=True, slots=True)

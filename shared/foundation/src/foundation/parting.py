@@ -44,11 +44,11 @@ async def go_on(pool: Pool, consumer: str, source: str, reader: Source) -> Conti
         return Continued(consumer, source, was.epoch, was.last, was.last)
     parted = standing.parted(was.epoch)
     if standing.epoch <= was.epoch or parted is None or (was.last < parted and standing.at != was.leaf):
-        raise SourceNotInLaterEpoch(f"{source} is in epoch {standing.epoch}, and {consumer} follows epoch {was.epoch}")
+        raise SourceNotInLaterEpoch(source=source, epoch=standing.epoch, consumer=consumer, follows=was.epoch)
     last = min(was.last, parted - 1)
     leaf = (await reader.head(last)).at
     if leaf is None:
-        raise SourceNotInLaterEpoch(f"{source} does not hold position {last}, at which its epoch parted")
+        raise SourceNotInLaterEpoch("parting", source=source, position=last)
     async with pool.acquire() as connection, connection.transaction():
         await cursors.lock(connection, consumer, source)
         await cursors.move(connection, consumer, source, was, Cursor(standing.epoch, last, leaf))

@@ -57,7 +57,7 @@ class Write:
 
 def decide(command: Write, text: str, _: datetime) -> Sequence[Event]:
     if text == "locked":
-        raise NoteLocked("this note is locked")
+        raise NoteLocked
     return [] if text == command.text else [NoteWritten(note=command.note, text=command.text)]
 
 

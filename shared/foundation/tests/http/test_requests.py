@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from foundation.http.problems import TYPE_PREFIX, field_error
+from contracts.values import ValueRefused
+from foundation.http.faults import field_error
+from foundation.http.problems import TYPE_PREFIX
 
 from .sample import CLERK, NOTE, STRANGER, TWO_POSTS, Sample
 
@@ -72,7 +74,10 @@ async def test_a_refusal_says_which_rule(sample: Sample) -> None:
     await write(sample, "locked")
     answer = await write(sample, "x", key="k2")
     assert (answer.status_code, kind(answer)) == (409, "note-locked")
-    assert answer.json()["title"] == "Note locked"
+    document = answer.json()
+    assert (document["title"], document["detail"]) == ("便笺已锁定", "此便笺已锁定，不能更改。")
+    assert document["en"] == {"title": "Note locked", "detail": "This note is locked."}
+    assert answer.headers["content-language"] == "zh-CN, en"
 
 
 # ------------------------------------------------------------------------------------------------------ who may
@@ -138,10 +143,15 @@ def test_a_validator_that_quotes_its_input_is_not_passed_on() -> None:
         "input": "370902198801011234",
         "type": "value_error",
     }
-    assert field_error(fault) == {"in": "body", "pointer": "/number", "message": "Input is not valid", "type": "value_error"}
-    assert (
-        field_error({**fault, "msg": "Value error, the check digit does not fit"})["message"] == "Value error, the check digit does not fit"
-    )
+    place = {"in": "body", "pointer": "/number", "type": "value_error"}
+    assert field_error(fault) == place | {"message": "内容不符合要求。", "en": "The value is not valid."}
+    assert field_error({**fault, "msg": "Value error, the check digit does not fit"})["en"] == "Value error, the check digit does not fit"
+
+
+def test_a_value_is_refused_in_the_words_of_its_rule() -> None:
+    refused = ValueRefused("name-length", most=100)
+    found = field_error({"loc": ("body", "name"), "msg": f"Value error, {refused}", "type": "value_error", "ctx": {"error": refused}})
+    assert (found["message"], found["en"]) == ("姓名应为 1 至 100 个字符。", "A name has 1 to 100 characters.")
 
 
 @pytest.mark.parametrize(

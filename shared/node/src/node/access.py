@@ -193,9 +193,14 @@ def _raise(spec: ServiceSpec, answer: httpx.Response) -> None:
         document = answer.json()
     except ValueError:
         document = {}
-    sentence = document.get("detail") or document.get("title") or f"status {answer.status_code}"
-    faults = "; ".join(f"{fault.get('pointer', '')}: {fault.get('message', '')}" for fault in document.get("errors", []))
+    sentence = _both(document.get("detail"), document.get("en", {}).get("detail")) or f"status {answer.status_code}"
+    faults = "; ".join(f"{one.get('pointer', '')}: {_both(one.get('message'), one.get('en'))}" for one in document.get("errors", []))
     raise Refused(f"{spec.name}: {sentence}" + (f" ({faults})" if faults else ""))
+
+
+def _both(zh: str | None, en: str | None) -> str:
+    """A service's words: the Chinese, and the English beside it."""
+    return f"{zh} ({en})" if zh and en else zh or ""
 
 
 def _today() -> str:

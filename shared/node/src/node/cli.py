@@ -326,7 +326,7 @@ def _import_organisations(access: Access, content: bytes) -> None:
     with progress("organisations") as report:
         done = importing.organisations(access, content, report)
     for refused in done.refused:
-        err.print(f"refused {refused.get('organisation', '')}: {refused.get('detail', '')}", markup=False)
+        err.print(f"refused {refused['organisation']}: {refused['detail']} ({refused['en']})", markup=False)
     out.print(f"{done.accepted:,} organisations, {len(done.refused)} refused")
     if done.refused:
         raise typer.Exit(5)

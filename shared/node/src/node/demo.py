@@ -1,14 +1,12 @@
 """`tongxin demo`: a story played on a running node, each step in Chinese and English, with the proof that it stands in the history."""
 
 import time
-from functools import cache
-from importlib.resources import files
 
 import typer
-from babel.messages.pofile import read_po
 from foundation.log import proving
 from foundation.log.reader import LogUnreadable
 from foundation.record import decode, leaf_hash
+from foundation.texts import LANGUAGES, Language, catalogue
 
 from node.access import Access
 from node.demo_bank import simulated_bank
@@ -16,7 +14,6 @@ from node.demo_kidney import Story, Told, payers, yuan
 from node.demo_staff import Done, Staff
 from node.errors import NotReady
 from node.log import Opened, opened_log
-from node.sentences import LANGUAGES
 from node.terminal import DataDir, command, err, opened, out
 
 demo = typer.Typer(no_args_is_help=True, help="Play a story on the node here; what happens in it is recorded for good.")
@@ -72,11 +69,5 @@ def _proof(done: Done, log: Opened) -> str:
     )
 
 
-@cache
-def _catalogue(language: str) -> dict[str, str]:
-    with (files("node") / f"demo.{language}.po").open("rb") as content:
-        return {str(message.id): str(message.string) for message in read_po(content, locale=language) if message.id}
-
-
-def _words(key: str, language: str) -> str:
-    return _catalogue(language)[key]
+def _words(key: str, language: Language) -> str:
+    return catalogue("node", f"demo.{language}.po")[key]

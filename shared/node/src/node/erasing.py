@@ -11,6 +11,7 @@ from contracts.foundation import ErasureBasis
 from foundation.ids import command_id
 from foundation.log import proving
 from foundation.log.reader import LogUnreadable
+from foundation.texts import LANGUAGES
 from foundation.vault.keeper import Keeper, PurgeIncomplete
 from foundation.vault.masterkey import MasterKey
 from membership.erasures.notices import sentence
@@ -75,7 +76,7 @@ def certificate(organisation: str, person: str, told: dict[str, dict[str, Any]],
         "ordered_at": order["ordered_at"],
         "issued_at": datetime.now(UTC).isoformat(),
         "state": state,
-        "statement": {language: sentence(state, language) for language in ("zh", "en")},
+        "statement": {language: sentence(state, language) for language in LANGUAGES},
         "services": {
             name: {part: one[part] for part in ("carried_out", "done", "destroyed", "kept", "log", "records")} for name, one in told.items()
         },

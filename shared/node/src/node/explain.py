@@ -11,8 +11,9 @@ from contracts.registry import registry
 from contracts.values import CHINA
 from foundation.history import Happened, happened
 from foundation.source import recorded
+from foundation.texts import LANGUAGES, Language
 
-from node.sentences import LANGUAGES, Language, Particular, particulars, sentence
+from node.sentences import Particular, particulars, sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,15 @@ The same listing gives the same bytes, so that the digest in the history says wh
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from string import Template as Text
 from typing import Any
 
-from babel.messages.pofile import read_po
+from foundation.texts import LANGUAGES, Language, catalogue
 
 from assistance.notices.templates import Template, masked
-
-LANGUAGES = ("zh", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +87,11 @@ def _both(name: str) -> str:
     return f'{escape(sentence(name, "zh"))} <span lang="en">{escape(sentence(name, "en"))}</span>'
 
 
-@cache
-def sentences(language: str) -> dict[str, str]:
+def sentences(language: Language) -> Mapping[str, str]:
     """The catalogue of a language."""
-    with files("assistance.notices").joinpath("locale", f"{language}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    return {str(message.id): str(message.string) for message in catalogue if message.id}
+    return catalogue("assistance.notices", f"locale/{language}.po")
 
 
-def sentence(name: str, language: str, **values: Any) -> str:
+def sentence(name: str, language: Language, **values: Any) -> str:
     """A sentence of the sheet."""
     return sentences(language)[name].format_map(values)

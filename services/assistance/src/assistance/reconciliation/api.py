@@ -16,6 +16,7 @@ from foundation.http.limits import body_up_to
 from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
+from foundation.texts import LANGUAGES
 from pydantic import Field
 from starlette.requests import Request
 
@@ -222,7 +223,7 @@ def _compared(it: Compare) -> ComparedView:
 
 
 def _exception(one: exceptions.Kept) -> ExceptionView:
-    texts = {language: exceptions.sentence(one.rule, language) for language in exceptions.LANGUAGES}
-    steps = {f"next_{language}": exceptions.next_step(one.rule, language) for language in exceptions.LANGUAGES}
+    texts = {language: exceptions.sentence(one.rule, language) for language in LANGUAGES}
+    steps = {f"next_{language}": exceptions.next_step(one.rule, language) for language in LANGUAGES}
     kept = {name: getattr(one, name) for name in ("exception", "rule", "file", "place", "batch", "entitlement", "instruction", "found_at")}
     return ExceptionView(**kept, **texts, **steps)

@@ -1,17 +1,13 @@
 """What somebody has to look at: a line of the bank's that does not fit, or a payment that a checker should see. Work, not history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 
-from babel.messages.pofile import read_po
 from contracts.kernel import OrgCode
 from foundation.cursor import Pool
 from foundation.ids import command_id
-
-LANGUAGES = ("zh", "en")
+from foundation.texts import Language, catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +73,21 @@ async def settle(pool: Pool, exception: str, by: str, at: datetime) -> None:
     )
 
 
-@cache
-def _sentences(language: str) -> dict[str, str]:
-    with files("assistance.reconciliation").joinpath("locale", f"{language}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    return {str(message.id): str(message.string) for message in catalogue if message.id}
+def _sentences(language: Language) -> Mapping[str, str]:
+    return catalogue("assistance.reconciliation", f"locale/{language}.po")
 
 
-def sentence(rule: str, language: str) -> str:
+def sentence(rule: str, language: Language) -> str:
     """What a rule means; its own name where the catalogue lacks it."""
     return _sentences(language).get(rule, rule)
 
 
-def next_step(rule: str, language: str) -> str:
+def next_step(rule: str, language: Language) -> str:
     """What to do about it."""
     sentences = _sentences(language)
     return sentences.get(f"{rule}.next", sentences["other.next"])
 
 
-def known(language: str) -> frozenset[str]:
+def known(language: Language) -> frozenset[str]:
     """What a catalogue has a text for."""
     return frozenset(_sentences(language))

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 
-from babel.messages.pofile import read_po
 from contracts.foundation import ErasureBegun, KeysDestroyed
 from contracts.kernel import PersonId
 from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.http.routing import Body
 from foundation.projections import Projection, Table, Tables
+from foundation.texts import Language, catalogue
 
 PURPOSE = "membership"
 """Under which a member's values are sealed."""
@@ -66,9 +64,6 @@ async def notices(pool: Pool, people: Sequence[PersonId]) -> dict[PersonId, Noti
     }
 
 
-@cache
-def sentence(state: str, language: str) -> str:
+def sentence(state: str, language: Language) -> str:
     """What is said of a state, `restricted` or `erased`."""
-    with files("membership.erasures").joinpath("locale", f"{language}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    return next(str(message.string) for message in catalogue if message.id == state)
+    return catalogue("membership.erasures", f"locale/{language}.po")[state]

@@ -25,7 +25,7 @@ class IdentityRefused(Refusal):
     status = 422
 
     def __init__(self, refused: ValueRefused) -> None:
-        super().__init__(str(refused), rule=refused.rule)
+        super().__init__(refused.rule, rule=refused.rule, **refused.arguments)
 
 
 class DocumentBody(Body):

@@ -18,6 +18,8 @@ from foundation.http.caller import App, Application, Caller, Calling
 from foundation.http.limits import MIB, body_up_to
 from foundation.http.problems import MediaTypeUnsupported, problems
 from foundation.http.routing import Body, Router
+from foundation.refusals import said
+from foundation.texts import LANGUAGES
 from pydantic import AfterValidator, Field
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -219,7 +221,7 @@ async def import_divisions(
     What is there already stays as it is, so the same file may be sent again, and goes on where it was cut off.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "text/csv":
-        raise MediaTypeUnsupported("this route takes text/csv")
+        raise MediaTypeUnsupported(takes="text/csv")
     await caller.require(ADMIN, unit=parent or app.node_org)
     rows = _rows(await request.body(), app.node_org, parent, effective_on or app.today())
     lines = _imported(app, caller.actor(), rows)
@@ -238,7 +240,7 @@ def _rows(body: bytes, top: OrgCode, parent: OrgCode | None, effective_on: date)
     try:
         lines = body.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise DivisionsUnreadable("the file is not UTF-8") from None
+        raise DivisionsUnreadable("encoding") from None
     # A parent is founded before what stands below it: level by level.
     levels = list(Level)
     return sorted(foundings(lines, top=top, below=parent or top, effective_on=effective_on), key=lambda row: levels.index(row.level))
@@ -249,7 +251,8 @@ async def _imported(app: Application, by: Actor, rows: Sequence[commands.Found])
         try:
             await app.handler.handle_joint(FOUND, row, by=by)
         except Refusal as refusal:
-            return {"organisation": row.organisation, "type": refusal.TYPE, "detail": refusal.detail}
+            zh, en = (said(refusal, language).detail for language in LANGUAGES)
+            return {"organisation": row.organisation, "type": refusal.TYPE, "detail": zh, "en": en}
         return None
 
     refused: list[dict[str, str]] = []

@@ -32,9 +32,6 @@ class DivisionsUnreadable(Refusal):
 
     status = 422
 
-    def __init__(self, fault: str, row: int | None = None) -> None:
-        super().__init__(fault if row is None else f"row {row}: {fault}", **({} if row is None else {"row": row}))
-
 
 def foundings(lines: Iterable[str], *, top: OrgCode, below: OrgCode, effective_on: date) -> Iterator[Found]:
     """What founds a union for each division, in the order of the file.
@@ -45,7 +42,7 @@ def foundings(lines: Iterable[str], *, top: OrgCode, below: OrgCode, effective_o
     reader = csv.DictReader(lines)
     missing = set(COLUMNS) - set(reader.fieldnames or ())
     if missing:
-        raise DivisionsUnreadable(f"the heading lacks {', '.join(sorted(missing))}")
+        raise DivisionsUnreadable("heading", missing=sorted(missing))
     seen: set[OrgCode] = set()
     try:
         for number, row in enumerate(reader, start=1):
@@ -55,7 +52,7 @@ def foundings(lines: Iterable[str], *, top: OrgCode, below: OrgCode, effective_o
             seen.add(code)
             yield Found(code, level, particulars, parent, parent, effective_on)
     except csv.Error:
-        raise DivisionsUnreadable("the file is not CSV", reader.line_num) from None
+        raise DivisionsUnreadable("csv", row=reader.line_num) from None
 
 
 def _division(number: int, row: dict[str, str | None]) -> tuple[OrgCode, OrgCode | None, Level, Particulars]:
@@ -64,12 +61,12 @@ def _division(number: int, row: dict[str, str | None]) -> tuple[OrgCode, OrgCode
         parent = division(row["parent"]) if row["parent"] else None
         called = line(row["name"] or "")
     except ValueRefused as refused:
-        raise DivisionsUnreadable(str(refused), number) from None
+        raise DivisionsUnreadable("code" if refused.rule == "division-form" else "name", row=number, length_max=_NAME_LENGTH_MAX) from None
     level = _LEVELS.get(row["level"] or "")
     if level is None:
-        raise DivisionsUnreadable(f"the level is one of {', '.join(_LEVELS)}", number)
+        raise DivisionsUnreadable("level", row=number, levels=list(_LEVELS))
     if not called or len(called) > _NAME_LENGTH_MAX:
-        raise DivisionsUnreadable(f"a name has 1 to {_NAME_LENGTH_MAX} characters", number)
+        raise DivisionsUnreadable("name", row=number, length_max=_NAME_LENGTH_MAX)
     return code, parent, level, _particulars(called, level, code)
 
 

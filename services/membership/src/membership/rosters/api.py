@@ -12,6 +12,7 @@ from foundation.http.limits import body_up_to
 from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
+from foundation.texts import LANGUAGES
 from pydantic import Field
 from starlette.requests import Request
 
@@ -81,7 +82,7 @@ def _view(work: Work) -> RosterView:
 
 
 def _sentences(rule: str, arguments: Mapping[str, Any]) -> dict[str, str]:
-    return {language: sentence(rule, language, **arguments) for language in ("zh", "en")}
+    return {language: sentence(rule, language, **arguments) for language in LANGUAGES}
 
 
 async def _readable(roster: str, caller: Calling, rosters: Rosters) -> Work:
@@ -119,7 +120,7 @@ def routes(rosters: Rosters) -> Router:
         try:
             roster = await rosters.receive(org, await request.body(), complete=complete, by=caller.actor(org))
         except FileRefused as refused:
-            raise errors.RosterRefused(refused.rule, sentence(refused.rule, "en", **refused.arguments)) from None
+            raise errors.RosterRefused(refused.rule, **refused.arguments) from None
         await rosters.settled(roster, ANSWER_SECONDS_MAX)
         return _view(await _readable(roster, caller, rosters))
 

@@ -1,26 +1,26 @@
-"""Why a row or a file is refused, in Chinese and in English, from a Babel catalogue keyed by the rule."""
+"""Why a row or a file is refused, in Chinese and in English, from Babel catalogues keyed by the rule: of rows, of files, of values."""
 
+from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from babel.messages.pofile import read_po
+from foundation.refusals import texts
+from foundation.texts import Language, catalogue, published
 
-LANGUAGES = ("zh", "en")
+_OF_A_FILE = "roster-refused."
 
 
 @cache
-def _sentences(language: str) -> dict[str, str]:
-    with files("membership.rosters").joinpath("locale", f"{language}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    return {str(message.id): str(message.string) for message in catalogue if message.id}
+def _sentences(language: Language) -> Mapping[str, str]:
+    of_files = {key.removeprefix(_OF_A_FILE): text for key, text in texts(__name__, language).items() if key.startswith(_OF_A_FILE)}
+    return {**published("values", language), **of_files, **catalogue("membership.rosters", f"locale/{language}.po")}
 
 
-def sentence(rule: str, language: str, **arguments: Any) -> str:
+def sentence(rule: str, language: Language, **arguments: Any) -> str:
     """The sentence of a rule; the rule's own name where a catalogue lacks it, as for a refusal by another part of the service."""
     return _sentences(language).get(rule, rule).format_map(arguments)
 
 
-def known(language: str) -> frozenset[str]:
+def known(language: Language) -> frozenset[str]:
     """The rules that a catalogue has a sentence for."""
     return frozenset(_sentences(language))

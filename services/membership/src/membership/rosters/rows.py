@@ -131,7 +131,7 @@ def _rows(table: Table, columns: Mapping[str, int], today: date) -> Iterator[Per
         except _Rule as broken:
             yield Refused(number, broken.rule, broken.arguments, document)
         except ValueRefused as refused:
-            yield Refused(number, refused.rule, {}, document)
+            yield Refused(number, refused.rule, refused.arguments, document)
 
 
 def _document(cells: Mapping[str, Any], today: date) -> tuple[str, str, str]:

@@ -32,8 +32,8 @@ class Unauthenticated(Refusal):
 
     status = 401
 
-    def __init__(self, detail: str, *, error: str = "invalid_token") -> None:
-        super().__init__(detail)
+    def __init__(self, why: str = "detail", /, *, error: str = "invalid_token") -> None:
+        super().__init__(why)
         # RFC 6750, 3: without any credentials the challenge carries no error.
         self.headers = {"www-authenticate": f'Bearer realm="tongxin"{f", error={chr(34)}{error}{chr(34)}" if error else ""}'}
 
@@ -42,7 +42,7 @@ class TokenMissing(Unauthenticated):
     """The request carries no bearer token."""
 
     def __init__(self) -> None:
-        super().__init__("this needs a bearer token", error="")
+        super().__init__(error="")
 
 
 class TokenInvalid(Unauthenticated):
@@ -148,7 +148,7 @@ class Verifier:
     async def principal(self, token: bytes) -> str:
         """The principal a token stands for. Raises TokenInvalid, TokenExpired, KeysUnavailable."""
         if len(token) > TOKEN_BYTES_MAX:
-            raise TokenInvalid("the token is too long")
+            raise TokenInvalid("long")
         fingerprint = sha256(token).digest()
         now = self._clock.now().timestamp()
         known = self._remembered.get(fingerprint)
@@ -169,18 +169,18 @@ class Verifier:
             issuer = self._issuers.get(jwt.decode_complete(token, options={"verify_signature": False})["payload"].get("iss"))
             key = await issuer.keys.key(header.get("kid")) if issuer and header.get("alg") in ALGORITHMS else None
             if issuer is None or key is None or key.algorithm_name != header["alg"]:
-                raise TokenInvalid("the token is not of an issuer, key and algorithm that count here")
+                raise TokenInvalid("issuer")
             # The times are checked below, by the clock that everything here goes by.
             own: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["iss", "aud", "sub", "exp", "iat"]}
             claims = jwt.decode(token, key, algorithms=[header["alg"]], audience=issuer.audience, issuer=issuer.name, options=own)
             principal = principal_of(claims["sub"])
             expires_at, starts_at = float(claims["exp"]), float(max(claims.get("nbf", 0), claims["iat"]))
         except (jwt.PyJWTError, PrincipalNotOpaque, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise TokenInvalid("the token does not hold") from error
+            raise TokenInvalid() from error
         if not (issuer.services if principal.startswith(SERVICE_PREFIX) else issuer.people):
-            raise TokenInvalid("the token's issuer does not vouch for this kind of principal")
+            raise TokenInvalid("principal")
         if not now < expires_at + LEEWAY_SECONDS:  # written so that a NaN has expired
-            raise TokenExpired("the token's time is over")
+            raise TokenExpired()
         if not now >= starts_at - LEEWAY_SECONDS:
-            raise TokenExpired("the token's time has not begun")
+            raise TokenExpired("early")
         return principal, expires_at + LEEWAY_SECONDS

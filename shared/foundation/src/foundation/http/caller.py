@@ -157,28 +157,28 @@ class Calling:
         if post is not None:
             grants = [grant for grant in grants if grant.id == post]
         if not grants:
-            raise NotPermitted(f"this takes one of these roles there: {', '.join(sorted(roles))}", roles=sorted(roles))
+            raise NotPermitted("role", roles=sorted(roles))
         if self._request.method not in READS and len({grant.unit for grant in grants}) > 1:
             posts = [{"grant": grant.id, "unit": grant.unit, "role": grant.role} for grant in grants]
-            raise ActingAsNeeded("you hold several posts that allow this: say in Acting-As by which grant you act", posts=posts)
+            raise ActingAsNeeded(posts=posts)
         self._permitted, self._org = True, grants[0].unit
         return grants[0]
 
     def require_fresh_authority(self) -> None:
         """Raises AuthorityStale where who may act was last known for certain more than AUTHORITY_AGE_SECONDS_MAX ago."""
         if not self._app.authority.age_seconds() <= AUTHORITY_AGE_SECONDS_MAX:
-            raise AuthorityStale("who may act is not known freshly enough here just now; try again soon")
+            raise AuthorityStale()
 
     def require_service(self, *names: str) -> None:
         """Go on only if one of our own services calls (any of them where none is named). Raises NotPermitted."""
         if self.service is None or (names and self.service not in names):
-            raise NotPermitted("only our own services may do this")
+            raise NotPermitted("service")
         self._permitted = True
 
     def require_self(self, principal: str) -> None:
         """Go on only if the caller is that very person. Raises NotPermitted."""
         if self.principal != principal:
-            raise NotPermitted("only the person concerned may do this")
+            raise NotPermitted("self")
         self._permitted = True
 
     async def require_service_or(self, *roles: str, unit: str) -> None:

@@ -25,7 +25,7 @@ def expected_version(if_match: str | None) -> int | None:
         return None
     found = _STRONG.fullmatch(if_match.strip())
     if found is None:
-        raise IfMatchMalformed('If-Match takes one strong entity tag as this service gave it, as in "5"')
+        raise IfMatchMalformed()
     return int(found.group(1))
 
 

@@ -55,7 +55,7 @@ class Edge:
             self._metrics.bugs.inc()
             self._log.exception("request failed", route=_route(scope), method=method)
             if status == 0:
-                await problem(InternalError("something went wrong on our side; quote the trace"), trace=trace)(scope, receive, send_traced)
+                await problem(InternalError(), trace=trace)(scope, receive, send_traced)
             else:
                 raise  # half an answer is out: only a broken connection tells the caller so
         finally:

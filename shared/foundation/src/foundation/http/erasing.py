@@ -70,7 +70,7 @@ async def erasure(subject: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], calle
     events = await app.history(ERASURE, subject)
     state = ERASURE.fold([one.event for one in events])
     if not isinstance(state, Begun):
-        raise ErasureUnknown("nothing was ordered about this subject here")
+        raise ErasureUnknown()
     keys: dict[str, int] = {}
     for one in events:
         if isinstance(one.event, KeysDestroyed):

@@ -69,7 +69,7 @@ def history_router(store: Reader, authorise: Callable[..., Any]) -> Router:
             leaf = await _leaf_at(store, at)
             epochs = [EpochAnswer(epoch=one.epoch, begins=one.begins) for one in await store.epochs()]
         except StoreUnavailable:
-            raise HistoryUnavailable("the history cannot be read now") from None
+            raise HistoryUnavailable() from None
         return HeadAnswer(
             epoch=stands.epoch, position=stands.position, leaf=stands.leaf.hex(), at=leaf.hex() if leaf else None, epochs=epochs
         )
@@ -100,12 +100,12 @@ def history_router(store: Reader, authorise: Callable[..., Any]) -> Router:
         try:
             stands = (await store.head()).epoch
             if stands != epoch:
-                raise OtherEpoch(f"this history is in epoch {stands}", epoch=stands)
+                raise OtherEpoch(epoch=stands)
             if (await _leaf_at(store, after)) != bytes.fromhex(leaf):
-                raise HistoryDiffers(f"this history holds another record at position {after}, or none", after=after)
+                raise HistoryDiffers(after=after)
             records = await _bounded(store, after, upto, limit)
         except StoreUnavailable:
-            raise HistoryUnavailable("the history cannot be read now") from None
+            raise HistoryUnavailable() from None
         headers = {EPOCH_HEADER: str(epoch), FIRST_POSITION_HEADER: str(after + 1)}
         return Response(framed(records), headers=headers, media_type=MEDIA_TYPE)
 

@@ -31,9 +31,9 @@ class IdempotencyKeyMalformed(Refusal):
 def checked_key(header: str | None) -> str:
     """The key of a command. Raises IdempotencyKeyMissing, IdempotencyKeyMalformed."""
     if header is None:
-        raise IdempotencyKeyMissing("a command needs an Idempotency-Key header; a fresh UUID will do")
+        raise IdempotencyKeyMissing()
     if _PRINTABLE.fullmatch(header) is None:
-        raise IdempotencyKeyMalformed(f"an Idempotency-Key is 1 to {KEY_LENGTH_MAX} printable ASCII characters without spaces")
+        raise IdempotencyKeyMalformed(length_max=KEY_LENGTH_MAX)
     return header
 
 

@@ -53,7 +53,7 @@ class CountedBody:
         return message
 
     def _refusal(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body may have at most {self.bytes_max:,} bytes", limit=self.bytes_max)
+        return BodyTooLarge(limit=self.bytes_max)
 
 
 def _content_length(scope: Scope) -> int:

@@ -135,13 +135,13 @@ def log_router(authorise: Callable[..., Any]) -> Router:
         except witness.OtherSize as other:
             return Response(f"{other.size}\n", 409, {"content-type": SIZE_TYPE})  # of the type alone, without a charset
         except witness.AddCheckpointMalformed as error:
-            raise AddCheckpointMalformed(str(error)) from None
+            raise AddCheckpointMalformed(reason=str(error)) from None
         except witness.NotSigned as error:
-            raise CheckpointUnsigned(str(error)) from None
+            raise CheckpointUnsigned(reason=str(error)) from None
         except witness.LogUnknown as error:
-            raise LogUnknown(str(error)) from None
+            raise LogUnknown(reason=str(error)) from None
         except witness.NotConsistent as error:
-            raise CheckpointInconsistent(str(error)) from None
+            raise CheckpointInconsistent(reason=str(error)) from None
         return PlainTextResponse(line)
 
     return router
@@ -149,7 +149,7 @@ def log_router(authorise: Callable[..., Any]) -> Router:
 
 def _text(text: str | None, kept: str) -> Response:
     if text is None:
-        raise NoSuchResource("nothing like that has been published")
+        raise NoSuchResource("log")
     return PlainTextResponse(text, headers={"cache-control": kept})
 
 
@@ -159,7 +159,7 @@ async def _tile(app: Application, path: str, kept: str) -> Response:
     except PathMalformed:
         content = None
     except LogDamaged:
-        raise LogUnreadable("what is stored of this log cannot be read; an operator knows") from None
+        raise LogUnreadable() from None
     if content is None:
-        raise NoSuchResource("nothing like that has been published")
+        raise NoSuchResource("log")
     return Response(content, headers={"cache-control": kept}, media_type=TILE_TYPE)

@@ -47,7 +47,7 @@ async def records(unit: Unit, caller: Caller, app: App, after: Position = -1) ->
     try:
         looked, found = await _below(app, unit, after, app.today())
     except StoreUnavailable:
-        raise HistoryUnavailable("the history cannot be read now") from None
+        raise HistoryUnavailable() from None
     return Response(looked.to_bytes(POSITION_BYTES, "big") + found, media_type="application/octet-stream")
 
 

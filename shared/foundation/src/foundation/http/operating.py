@@ -100,7 +100,7 @@ async def digests(
     try:
         found = await app.operations.digests(source, at)
     except PositionAhead as ahead:
-        raise PositionNotReached(str(ahead), position=ahead.reached) from None
+        raise PositionNotReached(position=ahead.reached) from None
     return [
         DigestsView(
             source=one.source,
@@ -146,7 +146,7 @@ async def restore(caller: Caller, app: App) -> HeadView:
     try:
         head = await _recovery(app).take_back()
     except RestoreRefused as refused:
-        raise HistoryNotRestored(str(refused)) from None
+        raise HistoryNotRestored(reason=str(refused)) from None
     return HeadView(epoch=head.epoch, position=head.position)
 
 
@@ -185,5 +185,5 @@ async def go_on(body: GoOnBody, caller: Caller, app: App) -> list[ContinuedView]
 
 def _recovery(app: Application) -> Recovery:
     if app.operations.recovery is None:
-        raise HistoryNotRestored("this service keeps no history of its own")
+        raise HistoryNotRestored("none")
     return app.operations.recovery

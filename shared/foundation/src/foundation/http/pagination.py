@@ -57,7 +57,7 @@ class Cursors:
             sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
             place: list[Any] = orjson.loads(self._cipher.decrypt(sealed[:12], sealed[12:], _bound(query)))
         except (InvalidTag, ValueError):
-            raise CursorInvalid("this cursor is not one of this list; begin anew without one") from None
+            raise CursorInvalid() from None
         return place
 
 

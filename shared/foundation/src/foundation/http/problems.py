@@ -1,7 +1,6 @@
 """Problem details (RFC 9457): every error leaves as `application/problem+json` with a stable `type`, and nothing personal in it."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,37 +12,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from foundation.decider import Refusal
+from foundation.http.faults import FieldError, field_error
+from foundation.refusals import said
+from foundation.texts import LANGUAGES
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tongxin:problem:"
-_NAME = re.compile(r"[A-Za-z_-]{1,40}")
 ERRORS_MAX = 50
 """How many faults of one request are listed; a caller with more has a bug, not a typing error."""
 
 
-class FieldError(BaseModel):
-    """One fault of a request: where (`in`, and a JSON pointer below it), what, and pydantic's name for the kind of fault.
+class English(BaseModel):
+    """The same in English."""
 
-    Never the value itself: it may be personal.
-    """
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    in_: str = Field(alias="in", examples=["body", "query", "path", "header"])
-    pointer: str = Field(examples=["/name"])
-    message: str
-    type: str
+    title: str
+    detail: str
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details. `type` is stable for ever: programs branch on it, people read `title` and `detail`."""
+    """RFC 9457 problem details. `type` and the other members are stable: programs branch on them. People read the Chinese `title` and
+    `detail`, and the English ones beside them (docs/decisions/0019)."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["urn:tongxin:problem:member-not-active"])
-    title: str
+    title: str = Field(description="In Chinese.", examples=["会员不在正常状态"])
     status: int
-    detail: str
+    detail: str = Field(description="In Chinese.")
+    en: English
     trace: str | None = Field(default=None, description="What to quote when asking about it: the trace id in our logs.")
     errors: list[FieldError] | None = None
 
@@ -60,7 +56,7 @@ class MethodNotAllowed(Refusal):
     status = 405
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__("this resource does not take that method")
+        super().__init__()
         self.headers = dict(headers)
 
 
@@ -167,24 +163,21 @@ COMMON: tuple[type[Refusal], ...] = (
 
 def problem(refusal: Refusal, *, trace: str | None = None) -> Response:
     """The response for a refusal, its status and headers included."""
+    zh, en = (said(refusal, language) for language in LANGUAGES)
     document: dict[str, Any] = {
         "type": TYPE_PREFIX + refusal.TYPE,
-        "title": title(type(refusal)),
+        "title": zh.title,
         "status": refusal.status,
-        "detail": refusal.detail,
+        "detail": zh.detail,
+        "en": {"title": en.title, "detail": en.detail},
         **({"trace": trace} if trace else {}),
         **refusal.members,
     }
     return Response(orjson.dumps(document, default=str), refusal.status, _headers(refusal), MEDIA_TYPE)
 
 
-def title(refusal: type[Refusal]) -> str:
-    """The problem type as words: `member-not-active` → `Member not active`."""
-    return refusal.TYPE.replace("-", " ").capitalize()
-
-
 def _headers(refusal: Refusal) -> dict[str, str]:
-    headers: dict[str, str] = {"cache-control": "no-store", **getattr(refusal, "headers", {})}
+    headers: dict[str, str] = {"cache-control": "no-store", "content-language": "zh-CN, en", **getattr(refusal, "headers", {})}
     if isinstance(refusal, Unavailable):
         headers["retry-after"] = str(refusal.retry_after)
     if isinstance(refusal, BodyTooLarge):
@@ -200,34 +193,18 @@ def from_http_exception(error: HTTPException) -> Refusal:
     if isinstance(error.__cause__, Refusal):
         return error.__cause__
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return NoSuchResource("there is nothing at this address")
+        return NoSuchResource()
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return MethodNotAllowed(error.headers or {})
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return BodyMalformed("the body could not be read")
-    return InternalError("something went wrong on our side")
+        return BodyMalformed()
+    return InternalError()
 
 
 def from_validation(error: RequestValidationError) -> Refusal:
     """The faults that pydantic found, without the values it found them in."""
     faults = [field_error(one) for one in error.errors()[:ERRORS_MAX]]
-    return RequestInvalid("the request does not have the documented form", errors=faults)
-
-
-def field_error(fault: Mapping[str, Any]) -> dict[str, str]:
-    """One of pydantic's faults as a member of the problem document."""
-    where, *path = fault["loc"] or ("body",)
-    message = str(fault["msg"])
-    value = fault.get("input")
-    # A validator's own message may quote what it was given; so may pydantic's about tags.
-    if isinstance(value, str | int | float) and str(value) and str(value) in message:
-        message = "Input is not valid"
-    return {"in": str(where), "pointer": pointer(path), "message": message, "type": str(fault["type"])}
-
-
-def pointer(path: Iterable[object]) -> str:
-    """A JSON pointer (RFC 6901). Names that no route could have declared are the caller's own and may be personal: they become `…`."""
-    return "".join(f"/{part if isinstance(part, int) or _NAME.fullmatch(str(part)) else '…'}" for part in path)[:300]
+    return RequestInvalid(errors=faults)
 
 
 # ------------------------------------------------------------------------------------------------- documentation
@@ -249,7 +226,7 @@ def problems(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
 
 
 def _sentence(refusal: type[Refusal]) -> str:
-    return (refusal.__doc__ or title(refusal)).strip().split("\n")[0]
+    return (refusal.__doc__ or refusal.TYPE).strip().split("\n")[0]
 
 
 def merged(*documents: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:

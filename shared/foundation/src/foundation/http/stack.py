@@ -89,19 +89,19 @@ def handlers() -> dict[Any, Callable[..., Any]]:
         Refusal: answer(lambda refusal: refusal),
         RequestValidationError: answer(problems.from_validation),
         HTTPException: of_the_router,
-        commands.Contended: answer(lambda _: problems.Contended("others kept changing this at the same moment; send it again")),
-        record.RecordTooLarge: answer(lambda error: problems.RecordTooLarge("what you send is too much for one record", size=error.size)),
-        writer.Overloaded: answer(lambda _: problems.Overloaded("there is more to do than we can take just now; send it again")),
-        store.StoreFull: answer(lambda _: problems.HistoryFull("the disk is full: nothing can be recorded until there is room")),
-        store.StoreUnavailable: answer(lambda _: problems.HistoryUnavailable("the history cannot be reached just now; send it again")),
-        store.WritesRefused: answer(lambda _: problems.WritesRefused("recording is stopped until an operator has looked at the history")),
-        vault.VaultUnavailable: answer(lambda _: problems.VaultUnavailable("the vault cannot be reached just now; send it again")),
-        vault.KeyDestroyed: answer(lambda _: problems.PersonErased("this person's data has been erased")),
-        Halted: answer(lambda _: problems.HistoryUnavailable("this service has stopped following the history; an operator knows")),
-        KeysUnavailable: answer(lambda _: problems.Unavailable("the issuer's keys cannot be read just now; send it again")),
-        asyncpg.DiskFullError: answer(lambda _: problems.HistoryFull("the disk is full: nothing can be recorded until there is room")),
+        commands.Contended: answer(lambda _: problems.Contended()),
+        record.RecordTooLarge: answer(lambda error: problems.RecordTooLarge(size=error.size)),
+        writer.Overloaded: answer(lambda _: problems.Overloaded()),
+        store.StoreFull: answer(lambda _: problems.HistoryFull()),
+        store.StoreUnavailable: answer(lambda _: problems.HistoryUnavailable()),
+        store.WritesRefused: answer(lambda _: problems.WritesRefused()),
+        vault.VaultUnavailable: answer(lambda _: problems.VaultUnavailable()),
+        vault.KeyDestroyed: answer(lambda _: problems.PersonErased()),
+        Halted: answer(lambda _: problems.HistoryUnavailable("stopped")),
+        KeysUnavailable: answer(lambda _: problems.Unavailable("issuer")),
+        asyncpg.DiskFullError: answer(lambda _: problems.HistoryFull()),
         **{
-            unreachable: answer(lambda _: problems.HistoryUnavailable("the database cannot be reached just now; send it again"))
+            unreachable: answer(lambda _: problems.HistoryUnavailable("database"))
             for unreachable in (
                 *(asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.TooManyConnectionsError),
                 asyncpg.UndefinedTableError,  # a read model that is being built for the first time

@@ -62,7 +62,7 @@ def story_router(deciders: Sequence[Decider[Any, Any]], readers: Mapping[str, Re
         if not opens:
             await caller.require_service_or("auditor", "org-admin", unit=app.node_org)
         if not events:
-            raise StreamUnknown(f"nothing has happened in {stream} here")
+            raise StreamUnknown()
         return [_told(one) for one in (await _opened(app, events, caller) if opens else events)]
 
     return router

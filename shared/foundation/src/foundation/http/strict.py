@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from starlette.requests import Request
 
+from foundation.http.faults import fault
 from foundation.http.problems import BodyMalformed, MediaTypeUnsupported, NotAcceptable, RequestInvalid
 
 _UTF8 = (b"", b"charset=utf-8", b'charset="utf-8"')
@@ -27,13 +28,13 @@ def strict_json(body: bytes) -> Any:
     try:
         value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise BodyMalformed("the body is not UTF-8", offset=error.start) from None
+        raise BodyMalformed("encoding", offset=error.start) from None
     except json.JSONDecodeError as error:
-        raise BodyMalformed(f"the body is not JSON: {error.msg}", offset=error.pos) from None
+        raise BodyMalformed("json", offset=error.pos) from None
     except RecursionError:
-        raise BodyMalformed("the body is nested too deeply") from None
+        raise BodyMalformed("depth") from None
     except ValueError:
-        raise BodyMalformed("the body holds a number with too many digits") from None
+        raise BodyMalformed("digits") from None
     if _ESCAPED.search(body) and _holds_half_text(value):
         raise _half_text("body")
     return value
@@ -56,8 +57,7 @@ _HALF_TEXT = re.compile("[\0\ud800-\udfff]")
 
 def _half_text(where: str) -> RequestInvalid:
     # PostgreSQL's text cannot hold U+0000: recorded once, it would stop every projection. A lone surrogate is no character at all.
-    fault = {"in": where, "pointer": "", "message": "text cannot hold U+0000 or half a surrogate pair", "type": "text"}
-    return RequestInvalid("the request does not have the documented form", errors=[fault])
+    return RequestInvalid(errors=[fault(where, "", "text")])
 
 
 def check_text(request: Request) -> None:
@@ -69,12 +69,12 @@ def check_text(request: Request) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BodyMalformed("an object in the body has the same name twice")
+        raise BodyMalformed("twice")
     return found
 
 
 def _no_constant(_: str) -> NoReturn:
-    raise BodyMalformed("NaN and Infinity are not JSON")
+    raise BodyMalformed("infinite")
 
 
 async def check_content_type(request: Request) -> None:
@@ -88,7 +88,7 @@ async def check_content_type(request: Request) -> None:
     else:
         if not await request.body():
             return  # nothing was sent at all: what is missing is said better by the validation
-    raise MediaTypeUnsupported("send the body as application/json in UTF-8")
+    raise MediaTypeUnsupported(takes="application/json")
 
 
 def check_accept(request: Request) -> None:
@@ -97,4 +97,4 @@ def check_accept(request: Request) -> None:
         if name == b"accept":
             if any(kind.partition(b";")[0].strip().lower() in _JSON_RANGES for kind in value.split(b",")):
                 return
-            raise NotAcceptable("the answer is application/json, which the Accept header rules out")
+            raise NotAcceptable()

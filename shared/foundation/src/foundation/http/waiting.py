@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from foundation.decider import Refusal
+from foundation.http.faults import fault
 from foundation.http.problems import RequestInvalid, Unavailable
 from foundation.progress import Halted
 
@@ -30,8 +31,7 @@ def parse_position(text: str) -> tuple[str, int]:
     """`<service>:<position>` as a Position header carries it. Raises RequestInvalid."""
     found = _POSITION.fullmatch(text)
     if found is None:
-        fault = {"in": "query", "pointer": "/at_least", "message": "a position is <service>:<number>", "type": "position"}
-        raise RequestInvalid("the request does not have the documented form", errors=[fault])
+        raise RequestInvalid(errors=[fault("query", "/at_least", "position")])
     return found.group(1), int(found.group(2))
 
 
@@ -40,13 +40,13 @@ async def wait_for(positions: Sequence[str], sources: Mapping[str, Reached], *, 
     wanted = [parse_position(position) for position in positions]
     unknown = [source for source, _ in wanted if source not in sources]
     if unknown:
-        raise SourceUnknown(f"this service does not follow {', '.join(unknown)}", follows=sorted(sources))
+        raise SourceUnknown(follows=sorted(sources))
     try:
         async with asyncio.timeout(seconds_max):
             for source, position in wanted:
                 await sources[source](position)
     except (TimeoutError, Halted):
-        raise NotReached("this service has not come that far yet; ask again") from None
+        raise NotReached() from None
 
 
 AT_LEAST: dict[str, Any] = {
