@@ -9,7 +9,6 @@ lock is needed; the store's version check is what makes it true across processes
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
 from itertools import islice
@@ -176,8 +175,7 @@ class _Step(NamedTuple):
     events: Sequence[Event]
 
 
-@dataclass(frozen=True, slots=True)
-class _Refused:
+class _Refused(Struct, eq=False):
     """A refusal that may be answered once what it was decided on is durable (`tips`) and current (`idle`: versions by stream)."""
 
     pending: _Pending
@@ -302,7 +300,8 @@ class Handler:
             decided = pending.decide([lane.state for lane in lanes], now)
         except Refusal as refusal:
             if not self._read_first(pending):
-                self._refusals.add(self._refused(pending, lanes, refusal))
+                # Its frames hold the command, which holds the answer that will hold it: a cycle for every refusal.
+                self._refusals.add(self._refused(pending, lanes, refusal.with_traceback(None)))
             return
         steps = [_Step(*of) for of in zip(pending.parts, pending.streams, lanes, decided, strict=True)]
         if not any(decided) and self._read_first(pending):

@@ -1,6 +1,7 @@
 """What a caller may rely on: one answer per command, never before it is durable, never on facts that do not stand."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,6 +158,28 @@ async def test_a_burst_fills_exactly_the_seats_and_refuses_the_others(node: Node
     assert sum(isinstance(answer, Accepted) for answer in answers) == 3
     assert sum(isinstance(answer, Full) for answer in answers) == 497
     assert len(await node.store.read_stream("room-1")) == 3
+
+
+async def test_a_refusal_leaves_nothing_for_the_garbage_collector(node: Node) -> None:
+    """Frames in its traceback would hold the command, and the command its answer, which is the refusal: walking those took a third of a
+    burst's time."""
+    refused = 0
+
+    async def one(number: int) -> None:
+        nonlocal refused
+        try:
+            await node.handler.handle(ROOM, "1", Take(f"guest {number}"), by=BY, key=key(number))
+        except Full:
+            refused += 1
+
+    await one(0)
+    gc.collect()
+    gc.disable()
+    try:
+        await asyncio.gather(*(one(number) for number in range(1, 200)))
+        assert (refused, gc.collect() < 200) == (197, True)
+    finally:
+        gc.enable()
 
 
 async def test_commands_for_one_stream_share_a_batch(node: Node) -> None:
