@@ -17,7 +17,7 @@ from contracts.values import DocumentKind, identity_document
 from foundation.commands import Actor
 from foundation.http.caller import Application
 from foundation.projections import groups
-from foundation.rebuild import rebuild
+from foundation.rebuild import rebuild_together
 from membership.directory.members import MEMBERS, PEOPLE
 from membership.members import commands
 from membership.members.commands import Person
@@ -65,8 +65,8 @@ async def main(dsn: str, vault_dsn: str, bootstrap: str, members: int, folder: P
             count = await limit(app.pool)
             limits.append(count / (time.perf_counter() - began))
             began = time.perf_counter()
-            for group in groups("membership", [MEMBERS, PEOPLE], Catalogue.of(events), opener=app.sealer):
-                await rebuild(group, app.store, pools[group.home])
+            directory = groups("membership", [MEMBERS, PEOPLE], Catalogue.of(events), opener=app.sealer)
+            await rebuild_together([(group, pools[group.home]) for group in directory], app.store)
             rates.append(count / (time.perf_counter() - began))
         report(rate=sorted(rates)[1], limit=sorted(limits)[1], events=count)
 

@@ -9,7 +9,7 @@ from foundation.digests import Digests, digests_at
 from foundation.parked import Parked, ParkedKey, Replayed
 from foundation.parting import Continued, go_on
 from foundation.projections import ProjectionGroup
-from foundation.rebuild import Rebuilt, rebuild
+from foundation.rebuild import Rebuilt, rebuild, rebuild_together
 from foundation.recovery import Recovery
 from foundation.store.port import Reader
 
@@ -33,8 +33,12 @@ class Operations:
         self._reactions[source] = (consumer, reader, pool)
 
     async def rebuild(self) -> Sequence[Rebuilt]:
-        """Every read model anew beside the live one, then switched. Raises what reading and applying raise."""
-        return [await rebuild(group, reader, pool) for group, reader, pool in self._groups]
+        """Every read model anew beside the live one, then switched; each history is read once. Raises what reading and applying raise."""
+        found: list[Rebuilt] = []
+        for source in dict.fromkeys(group.source for group, _, _ in self._groups):
+            of_source = [each for each in self._groups if each[0].source == source]
+            found += await rebuild_together([(group, pool) for group, _, pool in of_source], of_source[0][1])
+        return found
 
     async def digests(self, source: str, position: int | None) -> Sequence[Digests]:
         """The digests of the read models of a source that lie in the service's own database; see `digests_at`.

@@ -160,22 +160,24 @@ class ProjectionGroup:
         self._wanted = {
             projection.name: frozenset(catalogue) if projection.events is None else projection.events for projection in projections
         }
-        self._reading = Reading(catalogue, frozenset().union(*self._wanted.values()))
+        self._reading = Reading(catalogue, self.wanted)
 
     def only(self, names: Sequence[str]) -> "ProjectionGroup":
         """The same group with some of its projections."""
         chosen = [projection for projection in self.projections if projection.name in names]
         return ProjectionGroup(self.consumer, chosen, self.catalogue, opener=self._opener)
 
+    @property
+    def wanted(self) -> frozenset[type[Event]]:
+        """Every type of event that one of these projections wants."""
+        return frozenset().union(*self._wanted.values())
+
     async def batch(self, records: Sequence[Recorded]) -> Batch:
         """The events that these projections want. Raises EventTypeUnknown, RecordMalformed, ValidationError, and what opening raises."""
-        events: list[Happened] = []
-        for first in range(0, len(records), DECODE_AT_ONCE):
-            events += self._reading.all(records[first : first + DECODE_AT_ONCE])
-            await asyncio.sleep(0)
-        return await self._opened(events)
+        return await self.opened(await decoded(self._reading, records))
 
-    async def _opened(self, events: Sequence[Happened]) -> Batch:
+    async def opened(self, events: Sequence[Happened]) -> Batch:
+        """Events, these projections' own or more, opened where one of them needs it. Raises what opening raises."""
         if self._opener is None or not any(projection.opens for projection in self.projections):
             return Batch(events, ())
         opening = [projection for projection in self.projections if projection.opens]
@@ -187,7 +189,7 @@ class ProjectionGroup:
     async def apply(self, connection: Connection, batch: Sequence[Happened]) -> None:
         """Write events into the live tables, inside the transaction that holds the group's cursor. Raises NotBuilt, Superseded."""
         live = await self.live(connection)
-        await self.apply_to(connection, live, await self._opened(batch))
+        await self.apply_to(connection, live, await self.opened(batch))
 
     async def apply_to(self, connection: Connection, builds: Mapping[str, Tables], batch: Batch) -> None:
         """Write events into chosen builds: the tables of each projection, by its name."""
@@ -219,6 +221,15 @@ class ProjectionGroup:
             *(self.consumer, self.source, live),
         )
         return [Build(row["projection"], row["version"], row["build"], tuple(row["tables"])) for row in rows]
+
+
+async def decoded(reading: Reading, records: Sequence[Recorded]) -> list[Happened]:
+    """The events that a reading wants; others have their turn meanwhile. Raises what reading raises."""
+    events: list[Happened] = []
+    for first in range(0, len(records), DECODE_AT_ONCE):
+        events += reading.all(records[first : first + DECODE_AT_ONCE])
+        await asyncio.sleep(0)
+    return events
 
 
 def groups(service: str, projections: Sequence[Projection], catalogue: Catalogue, *, opener: Opener | None = None) -> list[ProjectionGroup]:

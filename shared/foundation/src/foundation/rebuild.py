@@ -6,8 +6,8 @@ rebuild or start.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import TypeVar
@@ -17,7 +17,8 @@ import structlog
 
 from foundation import cursor as cursors
 from foundation.cursor import START, Connection, Cursor, CursorMoved, Pool
-from foundation.projections import Batch, Build, ProjectionGroup, Tables, physical
+from foundation.history import Reading
+from foundation.projections import Batch, Build, ProjectionGroup, Tables, decoded, physical
 from foundation.store.feed import ensure_continues
 from foundation.store.port import Reader, Recorded, StoreUnavailable
 from foundation.transient import TRANSIENT, Backoff
@@ -25,8 +26,9 @@ from foundation.transient import TRANSIENT, Backoff
 log = structlog.get_logger()
 T = TypeVar("T")
 
-RANGE_EVENTS = 5_000
-"""Events read, applied and committed at a time while filling."""
+RANGE_EVENTS = 2_000
+"""Events read, applied and committed at a time while filling. Two ranges and what is made of them are in memory; with more than this the
+processor's caches and the garbage collector cost more than the fewer round trips bring."""
 
 SWITCH_EVENTS_MAX = 1_000
 """At most so many events are applied while the switch holds the group's cursor."""
@@ -67,11 +69,11 @@ async def ensure_built(group: ProjectionGroup, reader: Reader, pool: Pool) -> Cu
         await _retire(group, connection, [build for name, build in live.items() if name not in declared])
         await _drop_garbage(group, connection)
         if not await _same_history(await cursors.read(connection, group.consumer, group.source), reader):
-            await _rebuild(group, reader, connection, whole=True)
+            await _rebuild([_Rebuild(group, reader, connection, whole=True)], reader)
         else:
             stale = [name for name, projection in declared.items() if name not in live or live[name].version < projection.version]
             if stale:
-                await _rebuild(group.only(stale), reader, connection, whole=False)
+                await _rebuild([_Rebuild(group.only(stale), reader, connection, whole=False)], reader)
         async with connection.transaction():
             await group.live(connection)
             return await cursors.lock(connection, group.consumer, group.source)
@@ -79,9 +81,19 @@ async def ensure_built(group: ProjectionGroup, reader: Reader, pool: Pool) -> Cu
 
 async def rebuild(group: ProjectionGroup, reader: Reader, pool: Pool) -> Rebuilt:
     """Rebuild a whole group from its source's history, also into another epoch; whoever applies it live keeps doing so meanwhile."""
-    async with _alone(group, pool) as connection:
-        await _drop_garbage(group, connection)
-        return await _rebuild(group, reader, connection, whole=True)
+    [rebuilt] = await rebuild_together([(group, pool)], reader)
+    return rebuilt
+
+
+async def rebuild_together(groups: Sequence[tuple[ProjectionGroup, Pool]], reader: Reader) -> list[Rebuilt]:
+    """Rebuild whole groups of one source, whose history is read and decoded once for all of them. Each is switched by itself."""
+    async with AsyncExitStack() as stack:
+        runs = []
+        for group, pool in groups:
+            connection = await stack.enter_async_context(_alone(group, pool))
+            await _drop_garbage(group, connection)
+            runs.append(_Rebuild(group, reader, connection, whole=True))
+        return await _rebuild(runs, reader)
 
 
 async def built_at(
@@ -93,7 +105,7 @@ async def built_at(
         run = _Rebuild(group, reader, connection, whole=True)
         await run.create()
         try:
-            await run.fill(position)
+            await _fill([run], reader, position)
             return await look(connection, run.tables)
         finally:
             await _drop_garbage(group, connection)
@@ -112,17 +124,74 @@ async def _same_history(cursor: Cursor, reader: Reader) -> bool:
     return cursor.last < 0 or await reader.leaf_at(cursor.last) == cursor.leaf
 
 
-async def _rebuild(group: ProjectionGroup, reader: Reader, connection: Connection, *, whole: bool) -> Rebuilt:
+async def _rebuild(runs: "Sequence[_Rebuild]", reader: Reader) -> list[Rebuilt]:
     began = time.monotonic()
-    run = _Rebuild(group, reader, connection, whole=whole)
-    names = tuple(projection.name for projection in group.projections)
-    log.info("rebuild started", consumer=group.consumer, source=group.source, projections=names)
-    await run.create()
-    await run.fill_and_switch()
-    await _drop_garbage(group, connection)
-    rebuilt = Rebuilt(names, run.at.last, run.at.last + 1, time.monotonic() - began)
-    log.info("rebuild done", consumer=group.consumer, source=group.source, position=rebuilt.position, seconds=round(rebuilt.seconds, 1))
-    return rebuilt
+    for run in runs:
+        log.info("rebuild started", consumer=run.group.consumer, source=run.group.source, projections=run.names)
+        await run.create()
+    await _fill(runs, reader, min([(await run.target()).last for run in runs]))
+    await _all(run.finish() for run in runs)
+    seconds = time.monotonic() - began
+    for run in runs:
+        log.info("rebuild done", consumer=run.group.consumer, source=run.group.source, position=run.at.last, seconds=round(seconds, 1))
+    return [Rebuilt(run.names, run.at.last, run.at.last + 1, seconds) for run in runs]
+
+
+async def _fill(runs: "Sequence[_Rebuild]", reader: Reader, upto: int) -> None:
+    """Apply the history up to a position to builds that have come equally far. Raises what reading and applying raise."""
+    async with aclosing(_ranges([run.group for run in runs], reader, runs[0].at.last, upto)) as ranges:
+        async for records, batches in ranges:
+            await _all(run.write(batch) for run, batch in zip(runs, batches, strict=True))
+            for run in runs:
+                run.at = Cursor(run.at.epoch, records[-1].position, records[-1].leaf)
+
+
+async def _ranges(
+    groups: Sequence[ProjectionGroup], reader: Reader, after: int, upto: int
+) -> AsyncGenerator[tuple[Sequence[Recorded], Sequence[Batch]], None]:
+    """The history in ranges; while one is applied, the next is read, decoded and opened."""
+    reading = Reading(groups[0].catalogue, frozenset().union(*(group.wanted for group in groups)))
+
+    async def read(after: int) -> tuple[Sequence[Recorded], Sequence[Batch]]:
+        if after >= upto:
+            return (), ()
+        records = await reader.read(after, limit=RANGE_EVENTS, upto=upto)
+        if not records:
+            raise StoreUnavailable(f"the history of {groups[0].source} ends at {after}, before position {upto}")
+        ensure_continues(records, after)
+        events = await decoded(reading, records)
+        return records, [await group.opened(events) for group in groups]
+
+    ahead = asyncio.create_task(_patiently(read, after))
+    try:
+        while after < upto:
+            records, batches = await ahead
+            after = records[-1].position
+            ahead = asyncio.create_task(_patiently(read, after))
+            yield records, batches
+    finally:
+        ahead.cancel()
+        await asyncio.gather(ahead, return_exceptions=True)
+
+
+async def _patiently(read: Callable[[int], Awaitable[T]], after: int) -> T:
+    backoff = Backoff()
+    for attempt in range(1, READ_ATTEMPTS + 1):
+        try:
+            return await read(after)
+        except TRANSIENT as error:
+            if attempt == READ_ATTEMPTS:
+                raise
+            log.warning("rebuild reads again", after=after, error=type(error).__name__)
+            await asyncio.sleep(backoff.seconds())
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    """Every one of them, to its end; then the first error, if there was one."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 class _Rebuild:
@@ -133,6 +202,10 @@ class _Rebuild:
         self.builds: dict[str, int] = {}
         self.tables: dict[str, Tables] = {}
         self.at = START
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(projection.name for projection in self.group.projections)
 
     async def create(self) -> None:
         """Empty tables with their primary keys only, known to be nobody's yet."""
@@ -149,18 +222,23 @@ class _Rebuild:
                 for table in projection.tables:
                     await self.connection.execute(f"create table {self.tables[projection.name][table.name]} ({table.columns})")
 
-    async def fill(self, upto: int) -> None:
-        """Apply the history up to a position; raises what reading and applying raise."""
-        self.at = await self._filled(self.at, upto)
+    async def write(self, batch: Batch) -> None:
+        """Apply events, and commit them."""
+        async with self.connection.transaction():
+            # A commit that a crash undoes is one of a build that nobody will look at.
+            await self.connection.execute("set local synchronous_commit = off")
+            await self.group.apply_to(self.connection, self.tables, batch)
 
-    async def fill_and_switch(self) -> None:
-        """Raises what reading and applying raise; then nothing has changed for readers."""
-        await self.fill((await self._target()).last)
+    async def finish(self) -> None:
+        """Fill what others did not need, index, catch up, switch. Raises what reading and applying raise; then nothing has changed for
+        readers."""
+        await _fill([self], self.reader, (await self.target()).last)
         await self._index()
         while not await self._switched():
             pass
+        await _drop_garbage(self.group, self.connection)
 
-    async def _target(self) -> Cursor:
+    async def target(self) -> Cursor:
         """How far the tables have to come: to the group's cursor while that is of this history, else to the history's end."""
         own = await cursors.read(self.connection, self.group.consumer, self.group.source)
         if own.last < 0:
@@ -172,47 +250,6 @@ class _Rebuild:
             raise CursorMoved(self.group.consumer, self.group.source)
         return Cursor(head.epoch, head.position, head.leaf)
 
-    async def _filled(self, at: Cursor, upto: int) -> Cursor:
-        async with aclosing(self._ranges(at.last, upto)) as ranges:
-            async for records, batch in ranges:
-                async with self.connection.transaction():
-                    # A commit that a crash undoes is one of a build that nobody will look at.
-                    await self.connection.execute("set local synchronous_commit = off")
-                    await self.group.apply_to(self.connection, self.tables, batch)
-                at = Cursor(at.epoch, records[-1].position, records[-1].leaf)
-        return at
-
-    async def _ranges(self, after: int, upto: int) -> AsyncGenerator[tuple[Sequence[Recorded], Batch], None]:
-        """The history in ranges; while one is applied, the next is read, decoded and opened."""
-        ahead = asyncio.create_task(self._range(after, upto))
-        try:
-            while after < upto:
-                records, batch = await ahead
-                after = records[-1].position
-                ahead = asyncio.create_task(self._range(after, upto))
-                yield records, batch
-        finally:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
-
-    async def _range(self, after: int, upto: int) -> tuple[Sequence[Recorded], Batch]:
-        if after >= upto:
-            return (), Batch((), ())
-        backoff = Backoff()
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            try:
-                records = await self.reader.read(after, limit=RANGE_EVENTS, upto=upto)
-                if not records:
-                    raise StoreUnavailable(f"the history of {self.group.source} ends at {after}, before position {upto}")
-                ensure_continues(records, after)
-                return records, await self.group.batch(records)
-            except TRANSIENT as error:
-                if attempt == READ_ATTEMPTS:
-                    raise
-                log.warning("rebuild reads again", consumer=self.group.consumer, after=after, error=type(error).__name__)
-                await asyncio.sleep(backoff.seconds())
-        raise AssertionError("the last attempt returns or raises")
-
     async def _index(self) -> None:
         for projection in self.group.projections:
             for table in projection.tables:
@@ -223,25 +260,26 @@ class _Rebuild:
 
     async def _switched(self) -> bool:
         """Catch up and show the new tables; False where there was too much to do under the lock, or readers held the views."""
-        target = await self._target()
+        target = await self.target()
         if target.last - self.at.last > SWITCH_EVENTS_MAX:
-            self.at = await self._filled(self.at, target.last)
+            await _fill([self], self.reader, target.last)
             return False
+        before = self.at
         try:
             async with self.connection.transaction():
                 await self.connection.execute(f"set local lock_timeout = {int(SWITCH_LOCK_SECONDS * 1000)}")
                 own = await cursors.lock(self.connection, self.group.consumer, self.group.source)
-                target = await self._target()
-                at = await self._filled(self.at, target.last)
-                if at.last != target.last or at.leaf != target.leaf:
+                target = await self.target()
+                await _fill([self], self.reader, target.last)
+                if self.at.last != target.last or self.at.leaf != target.leaf:
                     raise CursorMoved(self.group.consumer, self.group.source)
                 await self._show()
                 await cursors.move(self.connection, self.group.consumer, self.group.source, own, target)
         except BUSY:
+            self.at = before
             log.info("rebuild waits for readers", consumer=self.group.consumer, source=self.group.source)
             await asyncio.sleep(SWITCH_PAUSE_SECONDS)
             return False
-        self.at = at
         return True
 
     async def _show(self) -> None:

@@ -13,19 +13,19 @@ from foundation.cursor import START, Connection, Pool
 from foundation.digest import digest
 from foundation.history import Happened
 from foundation.projection_runner import ProjectionRunner
-from foundation.projections import Table, Tables
-from foundation.rebuild import ensure_built, rebuild
+from foundation.projections import ProjectionGroup, Table, Tables
+from foundation.rebuild import ensure_built, rebuild, rebuild_together
 from foundation.store.memory import MemoryStore
-from foundation.store.port import Head, StoreUnavailable
+from foundation.store.port import Head, Recorded, StoreUnavailable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .toy import UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, tables, units
+from .toy import CATALOGUE, UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, tables, units
 
 
-async def followed(store: MemoryStore, pool: Pool, position: int) -> None:
+async def followed(store: MemoryStore, pool: Pool, position: int, of: ProjectionGroup | None = None) -> None:
     """Apply everything up to a position live."""
-    runner = ProjectionRunner(group(), store, pool)
+    runner = ProjectionRunner(of or group(), store, pool)
     await runner.start()
     await runner.reached(position, 10)
     await runner.close()
@@ -282,3 +282,49 @@ async def test_a_first_start_needs_no_answer_from_the_source(pool: Pool) -> None
 
     assert await ensure_built(group(), Away(), pool) == START
     assert await units(pool) == []
+
+
+def diary(refused: int | None = None) -> ProjectionGroup:
+    """Another group of the same history: where each event stands. It fails over one of them."""
+
+    async def apply(connection: Connection, physical: Tables, batch: Sequence[Happened]) -> None:
+        assert refused not in [happened.position for happened in batch]
+        await connection.executemany(f"insert into {physical['unit_diary']} values ($1)", [(happened.position,) for happened in batch])
+
+    written = replace(UNITS, name="diary", tables=(Table("unit_diary", "at bigint primary key"),), apply=apply)
+    return ProjectionGroup("toy-diary", (written,), CATALOGUE)
+
+
+async def test_groups_rebuilt_together_read_once_what_they_share(pool: Pool, store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each up to its own cursor, which the other may be far ahead of."""
+    monkeypatch.setattr(rebuilds, "RANGE_EVENTS", 3)
+    monkeypatch.setattr(rebuilds, "SWITCH_EVENTS_MAX", 1)
+    await followed(store, pool, await append(store, *CITY), diary())
+    await followed(store, pool, await append(store, *CITY, stream="units-more"))
+    asked: list[int] = []
+    read = store.read
+
+    async def watched(after: int, *, limit: int = 1_000, upto: int | None = None) -> Sequence[Recorded]:
+        asked.append(after)
+        return await read(after, limit=limit, upto=upto)
+
+    live = await digest_of(pool)
+    monkeypatch.setattr(store, "read", watched)
+    rebuilt = await rebuild_together([(group(), pool), (diary(), pool)], store)
+    assert [one.position for one in rebuilt] == [9, 4]
+    assert asked == [-1, 2, 4, 7], "the first five once for both, the others for the one that has come further"
+    assert await digest_of(pool) == live
+    assert await pool.fetchval("select count(*) from unit_diary") == 5
+
+
+async def test_a_group_that_cannot_be_filled_leaves_the_other_as_it_was(pool: Pool, store: MemoryStore) -> None:
+    position = await append(store, *CITY)
+    await followed(store, pool, position)
+    await followed(store, pool, position, diary())
+    before = await tables(pool)
+    with pytest.raises(AssertionError):
+        await rebuild_together([(group(), pool), (diary(refused=3), pool)], store)
+    assert [row[0] for row in await pool.fetch("select consumer from projection_builds where live")] == ["toy-service", "toy-diary"]
+    await followed(store, pool, position)
+    await followed(store, pool, position, diary())
+    assert await tables(pool) == before, "what was begun is dropped by the next start"
