@@ -143,6 +143,7 @@ async def _resolve(path: Path, due: dict[str, Standing], some: Sequence[str]) ->
             commands.Seen(it.case.version, 1, 2, digest_of(it.case.documents)),
             commands.Grant(),
             "active",
+            kin=tuple(it.case.people),
         )
         for one, it in found.items()
         if isinstance(it, Submitted)

@@ -95,7 +95,9 @@ async def test_two_hundred_cases_are_one_append(postgres: Postgres, tmp_path: Pa
             )
             for one, case in cases.items()
         )
-        command = commands.Decide(*("d" * 32, COUNTY, Level.county, frozenset({UNION}), "relief", LINE, settled, None, TODAY, APPROVER))
+        command = commands.Decide(
+            *("d" * 32, COUNTY, Level.county, frozenset({COUNTY, UNION}), "relief", LINE, settled, None, TODAY, APPROVER)
+        )
         accepted = await app.handler.handle_joint(DECIDE, command, by=BY)
         states = await app.states(APPLICATION, ids)
         assert {type(state).__name__ for state in states.values()} == {"Granted"}

@@ -204,7 +204,7 @@ class Decisions(RuleBasedStateMachine):
         name = self.some(data, Granted, Instructed)
         state = self.world.state(APPLICATION, name)
         if not isinstance(state, Unknown):
-            command = commands.Revoke(name, LINE, state.case.person, "…", self.world.today, by)
+            command = commands.Revoke(name, LINE, (state.case.person,), "…", self.world.today, by)
             self.asked(lambda: self.world.ask_joint(REVOKE, command))
 
     @rule(data=st.data(), by=staff)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from assistance.applications import errors as applications
 from assistance.applications.application import Granted
+from assistance.applications.deciding import counted_with
 from assistance.applications.following import APPLICATION
 from assistance.interests.interests import ConflictOfInterest
 from assistance.notices import errors as notices
@@ -15,6 +16,7 @@ from assistance.obligations import commands, errors
 from assistance.obligations.closing import MEET, RECOVER, WRITE_OFF
 from assistance.obligations.emergency import PAY_FIRST
 from assistance.obligations.obligation import DISCRETION, OBLIGATION, Settled
+from assistance.programmes.programme import PROGRAMME
 from assistance.timers import issue, timing
 from assistance.workdays import WorkingDays, WorkingDaysUnreadable
 from contracts.kernel import Event
@@ -23,7 +25,7 @@ from foundation.history import Happened
 from foundation.timers import Cancel, Due, Schedule
 
 from .test_programmes import EMERGENCY, MEDICAL, WARMTH
-from .world import APPROVER, CITY_APPROVER, CLERK, DEPUTY, ILL, LI, LINE, PAPER, STEWARD, WANG, World
+from .world import APPROVER, CITY_APPROVER, CLERK, COUNTY, DEPUTY, ILL, LI, LINE, PAPER, STEWARD, WANG, World
 
 ONE, TWO, OWED, MORE = "a1" * 16, "a2" * 16, "b1" * 16, "b2" * 16
 JANUARY = datetime(2026, 1, 21, 4, tzinfo=UTC)
@@ -111,8 +113,21 @@ def test_an_objection_is_settled_by_somebody_else_before_the_notice_counts(world
 
 def pay(world: World, application: str = ONE, obligation: str = OWED, **more: Any) -> list[Event]:
     case = world.state(APPLICATION, application).case
+    counted = counted_with(world.state(PROGRAMME, case.programme).definition, case.person, case.household)
     command = commands.PayFirst(
-        *(obligation, application, case.person, case.household, case.person, case.programme, LINE, 300_000, Level.county, "active"),
+        *(
+            obligation,
+            application,
+            case.person,
+            case.household,
+            counted,
+            case.programme,
+            LINE,
+            300_000,
+            Level.county,
+            frozenset({COUNTY}),
+            "active",
+        ),
         *(WorkingDays(), APPROVER),
     )
     return world.ask_joint(PAY_FIRST, replace(command, **more))
@@ -209,7 +224,7 @@ def test_nothing_is_paid_first_without_the_diagnosis_or_where_the_programme_does
     world.household()
     world.draft(TWO, "winter-warmth", household="2" * 32)
     with pytest.raises(errors.PayFirstNotOffered):
-        pay(world, TWO, counted="2" * 32)
+        pay(world, TWO)
 
 
 def test_relatives_pay_nothing_first(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from assistance.applications import commands
 from assistance.applications.application import Submitted
-from assistance.applications.deciding import DECIDE, digest_of
+from assistance.applications.deciding import DECIDE, digest_of, kin_of
 from assistance.applications.following import APPLICATION
 from assistance.applications.making import ATTACH, DRAFT, SUBMIT, VERIFY
 from assistance.funds.budget_line import BUDGET_LINE
@@ -150,7 +150,9 @@ class World:
 
     def settle(self, application: str, outcome: commands.Grant | commands.Refuse | None = None, **more: Any) -> commands.Settle:
         case = self.state(APPLICATION, application).case
-        told: dict[str, Any] = {"seen": self.seen(application), "standing": "active"} | more
+        file = None if case.household is None else self.state(FILE, case.household)
+        kin = kin_of(self.state(PROGRAMME, case.programme).definition, file)
+        told: dict[str, Any] = {"seen": self.seen(application), "standing": "active", "kin": kin} | more
         return commands.Settle(application, case.person, case.household, outcome=outcome or commands.Grant(), **told)
 
     def decide(
@@ -159,7 +161,7 @@ class World:
         programme = self.state(APPLICATION, settled[0].application).case.programme
         told: dict[str, Any] = {
             "organisation": COUNTY,
-            "area": frozenset({UNION}),
+            "area": frozenset({COUNTY, UNION}),
             "line": LINE,
             "meeting": None,
             "appeal_until": self.today + timedelta(days=14),

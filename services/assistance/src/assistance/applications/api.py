@@ -15,12 +15,12 @@ from foundation.http.routing import Router
 from assistance.applications import commands, errors, requests
 from assistance.applications.appeals import REVOKE, SETTLE_APPEAL
 from assistance.applications.application import Granted, Known, Refused, Submitted, Verified, stage
-from assistance.applications.deciding import DECIDE, counted_with, digest_of, lacking
+from assistance.applications.deciding import DECIDE, counted_with, digest_of, kin_of, lacking
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
 from assistance.applications.standing import Asked, standing
 from assistance.asking import acting_level, doubles, own_id, require_unconcerned, standings
-from assistance.beneficiaries.beneficiary import BENEFICIARY, AidIsStopped, AlreadyGranted
+from assistance.beneficiaries.beneficiary import BENEFICIARY, AidIsStopped, AlreadyGranted, granted_in
 from assistance.funds import errors as funds
 from assistance.hardship.file import FILE, Live
 from assistance.interests.interests import INTERESTS, ConflictOfInterest
@@ -156,7 +156,7 @@ async def withdraw(application: ApplicationId, body: requests.DayBody, caller: C
 # ------------------------------------------------------------------------------------------------------------- deciding
 
 
-def _settle(body: requests.CaseBody, it: Known, standing: str | None, doubles: tuple[str, ...]) -> commands.Settle:
+def _settle(body: requests.CaseBody, it: Known, standing: str | None, **together: tuple[str, ...]) -> commands.Settle:
     outcome: commands.Grant | commands.Refuse = commands.Grant(body.fen)
     if body.outcome == "refuse":
         if body.reason is None or body.fen is not None:
@@ -164,7 +164,7 @@ def _settle(body: requests.CaseBody, it: Known, standing: str | None, doubles: t
         outcome = commands.Refuse(body.reason)
     elif body.reason is not None:
         raise errors.DecisionMalformed("only a refusal gives a reason")
-    return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing, doubles)
+    return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing, **together)
 
 
 def _meeting(body: requests.MeetingBody | None) -> Meeting | None:
@@ -209,6 +209,8 @@ def deciding(calendar: WorkingDays) -> Router:
         same = await doubles(app, [it.case.person for it in its])
         state, _ = await app.state(PROGRAMME, body.programme)
         days = state.definition.appeal_working_days if isinstance(state, Published) else 0
+        files = await app.states(FILE, list({it.case.household for it in its if it.case.household is not None}))
+        kin = {name: kin_of(state.definition, file) for name, file in files.items() if isinstance(state, Published)}
         command = commands.Decide(
             decision=await own_id(caller, "decision"),
             organisation=unit,
@@ -217,7 +219,12 @@ def deciding(calendar: WorkingDays) -> Router:
             programme=body.programme,
             line=body.line,
             settled=tuple(
-                _settle(one, it, members.get(it.case.person), same.get(it.case.person, ())) for one, it in zip(body.cases, its, strict=True)
+                _settle(
+                    *(one, it, members.get(it.case.person)),
+                    doubles=same.get(it.case.person, ()),
+                    kin=kin.get(it.case.household or "", ()),
+                )
+                for one, it in zip(body.cases, its, strict=True)
             ),
             meeting=_meeting(body.meeting),
             appeal_until=calendar.after(app.today(), days).on,
@@ -234,8 +241,8 @@ async def revoke(application: ApplicationId, body: requests.RevokeBody, caller: 
     it = await require(application, (DECIDER,), caller, app)
     if not isinstance(it, Granted):
         raise errors.ApplicationElsewhere(application, stage(it))
-    rules = await _rules(it, app)
-    counted = counted_with(rules.definition, it.case.person, it.case.household)
+    # Whatever the rules say by now: it counts no more with the household, nor with the person.
+    counted = (it.case.person,) if it.case.household is None else (it.case.household, it.case.person)
     command = commands.Revoke(application, it.grant.line, counted, body.reason, body.on, caller.principal)
     return await app.handle_joint(REVOKE, command, by=caller)
 
@@ -324,8 +331,8 @@ async def _view(application: ApplicationId, it: Known, app: Application) -> requ
     verified = it.found if isinstance(it, Verified | Submitted | Refused) else None
     entitled = failed = lacks = at = seen = None
     if verified is not None:
-        beneficiary, _ = await app.state(BENEFICIARY, counted_with(rules.definition, case.person, case.household))
-        year_fen, year_times = beneficiary.year(case.programme, app.today().year)
+        records = await app.states(BENEFICIARY, counted_with(rules.definition, case.person, case.household))
+        year_fen, year_times = granted_in(app.today().year, case.programme, *records.values())
         standing = (await standings(app.pool, [case.person])).get(case.person)
         failures = live_failures(rules.definition, Today(standing, app.today(), year_fen, year_times))
         entitled = payable(rules.definition, verified.entitled_fen, year_fen)

@@ -46,7 +46,7 @@ def _revoke_parts(command: commands.Revoke) -> Sequence[Part]:
     return once(
         [
             *(Part(APPLICATION, command.application), Part(BUDGET_LINE, command.line)),
-            *(Part(BENEFICIARY, command.counted), Part(INTERESTS, command.by)),
+            *(Part(INTERESTS, command.by), *(Part(BENEFICIARY, record) for record in command.counted)),
         ]
     )
 
@@ -70,7 +70,8 @@ def _revoke(command: commands.Revoke, states: Sequence[Any], now: datetime) -> S
         revoked_on=command.on,
     )
     desk.add(APPLICATION, command.application, revoked)
-    desk.ask(BENEFICIARY, command.counted, Uncount(command.counted, grant.entitlement))
+    for record in command.counted:
+        desk.ask(BENEFICIARY, record, Uncount(record, grant.entitlement))
     desk.ask(BUDGET_LINE, command.line, Void(command.line, grant.reservation, (grant.entitlement,)))
     return desk.decided()
 

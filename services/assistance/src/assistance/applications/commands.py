@@ -141,7 +141,8 @@ class Refuse:
 class Settle:
     """What is decided on one application, on what was seen. `standing`: the person's membership today, None without one.
 
-    `doubles`: who the same person is under other records that membership has linked, and those records' households.
+    `doubles`: who the same person is under other records that membership has linked, and those records' households. `kin`: everybody of
+    the household, where the programme counts by households.
     """
 
     application: ApplicationId
@@ -151,6 +152,7 @@ class Settle:
     outcome: Grant | Refuse
     standing: str | None
     doubles: tuple[str, ...] = ()
+    kin: tuple[PersonId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +181,11 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """Take a grant back before it is instructed. `counted`: whose grants it counted with."""
+    """Take a grant back before it is instructed. `counted`: whose grants it may have counted with."""
 
     application: ApplicationId
     line: str
-    counted: str
+    counted: tuple[str, ...]
     reason: str
     on: date
     by: Principal

@@ -4,7 +4,7 @@ What is decided is what was seen: each case names the versions of the applicatio
 before them, and is refused as stale where one has moved. Rules are applied to pinned facts at the visit and to the day's facts here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -26,10 +26,11 @@ from assistance.applications import commands, errors
 from assistance.applications.application import Case, Submitted, Verification, stage
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import concerned
-from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, may_receive, not_granted
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, granted_in, may_receive, not_granted
 from assistance.desk import Desk, once
-from assistance.funds.budget_line import BUDGET_LINE
+from assistance.funds.budget_line import BUDGET_LINE, opened
 from assistance.funds.commands import ITEMS_MAX, Reserve
+from assistance.funds.errors import LineUnknown
 from assistance.hardship.file import FILE, HardshipFile, Live
 from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.programmes.assessment import Live as Today
@@ -59,13 +60,21 @@ def digest_of(documents: Iterable[tuple[str, str]]) -> str:
     return sha256("\n".join(f"{kind} {digest}" for kind, digest in sorted(documents)).encode()).hexdigest()
 
 
-def counted_with(definition: ProgrammeDefinition, person: str, household: str | None) -> str:
-    """Whose grants a grant counts with: the household's where the programme says so and there is one."""
-    return household if definition.counted_per is CountedPer.household and household is not None else person
+def counted_with(definition: ProgrammeDefinition, person: str, household: str | None) -> tuple[str, ...]:
+    """Whose grants a grant counts with: where the programme says so and there is one, the household's; and always the person's, who may
+    come back with another household's file."""
+    per_household = definition.counted_per is CountedPer.household and household is not None
+    return (household, person) if per_household and household is not None else (person,)
+
+
+def kin_of(definition: ProgrammeDefinition, file: HardshipFile | None) -> tuple[str, ...]:
+    """Everybody whose own grants count together with a household's: what one of them brought along from another file."""
+    per_household = definition.counted_per is CountedPer.household
+    return tuple(one.person for one in file.members) if per_household and isinstance(file, Live) else ()
 
 
 def period_of(definition: ProgrammeDefinition, application: str, day: date) -> str:
-    """What a grant of this day is for. A season over New Year belongs to the year it began in."""
+    """What a grant of this day is for. A season belongs to the year it began in, and so does what is decided after it, until the next."""
     match definition.period:
         case Period.incident:
             return application
@@ -73,12 +82,8 @@ def period_of(definition: ProgrammeDefinition, application: str, day: date) -> s
             return "lifetime"
         case Period.year:
             season = definition.season
-            begun_last_year = (
-                season is not None
-                and (season.first.month, season.first.day) > (season.last.month, season.last.day)
-                and (day.month, day.day) <= (season.last.month, season.last.day)
-            )
-            return str(day.year - begun_last_year)
+            not_begun = season is not None and (day.month, day.day) < (season.first.month, season.first.day)
+            return str(day.year - not_begun)
         case _:
             assert_never(definition.period)
 
@@ -97,7 +102,7 @@ def _parts(command: commands.Decide) -> Sequence[Part]:
         parts += (Part(APPLICATION, one.application), Part(BENEFICIARY, one.person))
         if one.household is not None:
             parts += (Part(FILE, one.household), Part(BENEFICIARY, one.household))
-        parts += [Part(BENEFICIARY, double) for double in one.doubles]
+        parts += [Part(BENEFICIARY, other) for other in (*one.doubles, *one.kin)]
     return once(parts)
 
 
@@ -122,6 +127,7 @@ def _decide(command: commands.Decide, states: Sequence[Any], now: datetime) -> S
     granted = [grant for one in command.settled if (grant := sitting.settle(one)) is not None]
     if granted and command.line is not None:
         items = tuple((one.entitlement, one.fen) for one in granted)
+        own_line(desk, command.line, command.area)
         desk.ask(BUDGET_LINE, command.line, Reserve(command.line, command.decision, sitting.rules.definition.purpose, items))
     taken = DecisionTaken(
         decision=command.decision,
@@ -137,6 +143,12 @@ def _decide(command: commands.Decide, states: Sequence[Any], now: datetime) -> S
     )
     desk.add(DECISION, command.decision, taken)
     return desk.decided()
+
+
+def own_line(desk: Desk, line: str, area: Collection[str]) -> None:
+    """Whoever decides for a union and those below it spends their money, and no other's. Raises LineUnknown, LineClosed."""
+    if opened(desk.state(BUDGET_LINE, line), line).organisation not in area:
+        raise LineUnknown(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,8 @@ class _Sitting:
         self._check_table(one.application, application.case, concerned(application, file))
         match one.outcome:
             case commands.Grant(asked):
+                if set(one.kin) != set(kin_of(self.rules.definition, file)):
+                    raise errors.ApprovalStale(one.application, ["file"])
                 granted = self._granted(one, application, asked)
                 self.desk.add(APPLICATION, one.application, granted)
                 return granted
@@ -207,11 +221,11 @@ class _Sitting:
     def _granted(self, one: commands.Settle, application: Submitted, asked: int | None) -> AidGranted:
         case, found, definition = application.case, application.found, self.rules.definition
         counted = counted_with(definition, case.person, case.household)
-        doubles = [self.desk.state(BENEFICIARY, double) for double in one.doubles]
-        may_receive(self.desk.state(BENEFICIARY, case.person), *doubles)
+        may_receive(*(self.desk.state(BENEFICIARY, record) for record in (case.person, *one.doubles)))
         period = period_of(definition, one.application, self.today)
-        not_granted(case.programme, period, *doubles)
-        year_fen, year_times = self.desk.state(BENEFICIARY, counted).year(case.programme, self.today.year, *doubles)
+        together = [self.desk.state(BENEFICIARY, record) for record in dict.fromkeys((*counted, *one.doubles, *one.kin))]
+        not_granted(case.programme, period, *together)
+        year_fen, year_times = granted_in(self.today.year, case.programme, *together)
         failures = live_failures(definition, Today(one.standing, self.today, year_fen, year_times))
         if found.failed or failures:
             raise errors.NotEligible(one.application, [*found.failed, *(failure.condition for failure in failures)])
@@ -241,7 +255,8 @@ class _Sitting:
             in_kind=isinstance(definition.entitlement, InKind),
             granted_on=self.today,
         )
-        self.desk.ask(BENEFICIARY, counted, Count(counting(granted, counted)))
+        for record in counted:
+            self.desk.ask(BENEFICIARY, record, Count(counting(granted, record)))
         return granted
 
     def _refused(self, one: commands.Settle, application: Submitted, reason: str) -> AidRefused:

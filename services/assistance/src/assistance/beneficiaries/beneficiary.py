@@ -68,12 +68,6 @@ class Beneficiary:
     grants: tuple[AidCounted, ...] = ()
     stopped: StopReason | None = None
 
-    def year(self, programme: str, year: int, *doubles: "Beneficiary") -> tuple[int, int]:
-        """What a programme granted in a calendar year, under this record and its doubles: fen, and how many times."""
-        grants = (one for record in (self, *doubles) for one in record.grants)
-        amounts = [one.fen for one in grants if one.programme == programme and one.year == year]
-        return sum(amounts), len(amounts)
-
 
 def evolve(beneficiary: Beneficiary, event: Event) -> Beneficiary:
     match event:
@@ -115,6 +109,12 @@ def may_receive(*beneficiaries: Beneficiary) -> None:
     for one in beneficiaries:
         if one.stopped is not None:
             raise AidIsStopped(one.stopped)
+
+
+def granted_in(year: int, programme: str, *together: Beneficiary) -> tuple[int, int]:
+    """What a programme granted in a calendar year under records that count together: fen, and how many times."""
+    grants = {one.entitlement: one.fen for record in together for one in record.grants if (one.programme, one.year) == (programme, year)}
+    return sum(grants.values()), len(grants)
 
 
 def not_granted(programme: str, period: str, *beneficiaries: Beneficiary) -> None:

@@ -14,10 +14,11 @@ from pydantic import Field, StrictInt
 
 from assistance.applications import errors as applications
 from assistance.applications.api import found as application_found
-from assistance.applications.deciding import counted_with
+from assistance.applications.deciding import counted_with, kin_of
 from assistance.asking import acting_level, doubles, own_id, standings
 from assistance.beneficiaries.beneficiary import AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
+from assistance.hardship.file import FILE
 from assistance.interests.interests import ConflictOfInterest
 from assistance.obligations import commands, errors, owed
 from assistance.obligations.closing import MEET, RECOVER, WRITE_OFF
@@ -98,7 +99,7 @@ def paying_first(calendar: WorkingDays) -> Router:
     async def pay_first(application: RecordId, body: PayFirstBody, caller: Caller, app: App) -> Accepted:
         """Pay at once, on one's own authority; approver of the union or above. The papers are owed by the authoriser."""
         case = (await application_found(application, app)).case
-        _, level = await acting_level(caller, app, (AUTHORISER,), case.organisation)
+        unit, level = await acting_level(caller, app, (AUTHORISER,), case.organisation)
         state, _ = await app.state(PROGRAMME, case.programme)
         if not isinstance(state, Published):
             raise ProgrammeUnknown(case.programme)
@@ -112,10 +113,12 @@ def paying_first(calendar: WorkingDays) -> Router:
             line=body.line,
             fen=body.fen,
             level=level,
+            area=frozenset(app.authority.below(unit, app.today())),
             standing=(await standings(app.pool, [case.person])).get(case.person),
             calendar=calendar,
             by=caller.principal,
             doubles=(await doubles(app, [case.person])).get(case.person, ()),
+            kin=kin_of(state.definition, None if case.household is None else (await app.state(FILE, case.household))[0]),
         )
         return await app.handle_joint(PAY_FIRST, command, by=caller)
 

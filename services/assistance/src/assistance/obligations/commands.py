@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from contracts.assistance.programmes import ProgrammeCode
+from contracts.kernel import OrgCode, PersonId
 from contracts.membership import Digest, Level, Principal
 
 from assistance.workdays import WorkingDays
@@ -13,22 +14,24 @@ from assistance.workdays import WorkingDays
 class PayFirst:
     """Pay at once, on one's own authority. `counted`: whose grants it counts with; `standing`: the person's membership today.
 
-    `doubles`: as in a decision (`applications.commands.Settle`).
+    `area`: the unions that the authoriser acts for, whose money it is. `doubles`, `kin`: as in a decision (`applications.commands.Settle`).
     """
 
     obligation: str
     application: str
     person: str
     household: str | None
-    counted: str
+    counted: tuple[str, ...]
     programme: ProgrammeCode
     line: str
     fen: int
     level: Level
+    area: frozenset[OrgCode]
     standing: str | None
     calendar: WorkingDays
     by: Principal
     doubles: tuple[str, ...] = ()
+    kin: tuple[PersonId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

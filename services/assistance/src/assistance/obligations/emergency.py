@@ -12,7 +12,7 @@ from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
 
 from assistance.applications.application import Case, Draft, Verified, stage
-from assistance.applications.deciding import counted_with, counting, entitlement_of, period_of
+from assistance.applications.deciding import counted_with, counting, entitlement_of, kin_of, own_line, period_of
 from assistance.applications.errors import (
     ApplicationElsewhere,
     ApprovalStale,
@@ -23,7 +23,7 @@ from assistance.applications.errors import (
 )
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import concerned
-from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, may_receive, not_granted
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, granted_in, may_receive, not_granted
 from assistance.desk import Desk, once
 from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.commands import Reserve
@@ -39,7 +39,7 @@ def _parts(command: commands.PayFirst) -> Sequence[Part]:
     parts = [
         *(Part(APPLICATION, command.application), Part(PROGRAMME, command.programme), Part(BUDGET_LINE, command.line)),
         *(Part(OBLIGATION, command.obligation), Part(DISCRETION, command.by), Part(INTERESTS, command.by)),
-        *(Part(BENEFICIARY, one) for one in (command.person, command.counted, *command.doubles)),
+        *(Part(BENEFICIARY, one) for one in (command.person, *command.counted, *command.doubles, *command.kin)),
     ]
     return once(parts if command.household is None else [*parts, Part(FILE, command.household)])
 
@@ -84,8 +84,10 @@ def _pay_first(command: commands.PayFirst, states: Sequence[Any], now: datetime)
     desk.add(APPLICATION, command.application, granted)
     desk.add(OBLIGATION, command.obligation, opened)
     desk.add(DISCRETION, command.by, used)
-    desk.ask(BENEFICIARY, command.counted, Count(counting(granted, command.counted)))
+    for record in command.counted:
+        desk.ask(BENEFICIARY, record, Count(counting(granted, record)))
     items = ((granted.entitlement, granted.fen),)
+    own_line(desk, command.line, command.area)
     desk.ask(BUDGET_LINE, command.line, Reserve(command.line, command.obligation, rules.definition.purpose, items))
     return desk.decided()
 
@@ -105,13 +107,15 @@ def _permitted(command: commands.PayFirst, desk: Desk, definition: ProgrammeDefi
     if terms is None:
         raise errors.PayFirstNotOffered(command.programme)
     file = None if command.household is None else desk.state(FILE, command.household)
+    if set(command.kin) != set(kin_of(definition, file)):
+        raise ApprovalStale(command.application, ["file"])
     no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application, file))
     if command.by in case.makers:
         raise DutiesNotSeparated(command.application)
-    doubles = [desk.state(BENEFICIARY, double) for double in command.doubles]
-    may_receive(desk.state(BENEFICIARY, case.person), *doubles)
-    not_granted(command.programme, period_of(definition, command.application, today), *doubles)
-    year_fen, year_times = desk.state(BENEFICIARY, counted).year(command.programme, today.year, *doubles)
+    may_receive(*(desk.state(BENEFICIARY, record) for record in (case.person, *command.doubles)))
+    together = [desk.state(BENEFICIARY, record) for record in dict.fromkeys((*counted, *command.doubles, *command.kin))]
+    not_granted(command.programme, period_of(definition, command.application, today), *together)
+    year_fen, year_times = granted_in(today.year, command.programme, *together)
     failed = [one.condition for one in live_failures(definition, Live(command.standing, today, year_fen, year_times))]
     if isinstance(application, Verified):
         failed += application.found.failed
