@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 class ValueRefused(ValueError):
@@ -235,6 +235,15 @@ DivisionCode = Annotated[str, Field(min_length=2), AfterValidator(division)]
 
 Phone = Annotated[str, Field(min_length=7), AfterValidator(phone)]
 """A phone number in a request."""
+
+Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""Who acts: the random subject of a token, never a login or a name."""
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""The SHA-256 of a document that is kept outside the history."""
+
+RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""An appointment, a transfer, a roster: 128 bits in lower-case hex."""
 
 
 # --------------------------------------------------------------------------------------------------------------- days
