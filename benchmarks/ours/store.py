@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 from contracts.kernel import Catalogue, Event, Personal, PersonId
 from foundation.clock import SystemClock
-from foundation.commands import Handler
 from foundation.decider import Decider
+from foundation.handler import Handler
 from foundation.migrations import migrate
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit

@@ -21,10 +21,11 @@ from contracts import assistance as events
 from contracts.assistance.funds import Allotment, Appropriation, Move
 from contracts.kernel import Catalogue
 from foundation.clock import ManualClock
-from foundation.commands import Actor, Handler
+from foundation.commands import Actor
 from foundation.cursor import Pool
 from foundation.decider import NOON
 from foundation.digest import digest
+from foundation.handler import Handler
 from foundation.history import Happened, all_happened
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit

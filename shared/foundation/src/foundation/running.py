@@ -23,11 +23,12 @@ from foundation.authority_view import AuthorityView, TableRows
 from foundation.broker.kafka import KafkaBroker
 from foundation.broker.port import Broker
 from foundation.clock import Clock, SystemClock
-from foundation.commands import Accepted, Actor, CommandRef, Handler
+from foundation.commands import Accepted, Actor, CommandRef
 from foundation.consumer import Consumer, Effect
 from foundation.cursor import Pool
 from foundation.decider import Decider, JointDecider
 from foundation.erasure.eraser import Eraser
+from foundation.handler import Handler
 from foundation.http.auth import KeySet, StaticKeys, TrustedIssuer, Verifier, keys_at, keys_in
 from foundation.http.caller import Application
 from foundation.http.following import follower

@@ -13,8 +13,8 @@ from fastapi import FastAPI, Path
 from foundation.authority import fold
 from foundation.authority_view import AuthorityView, Newer
 from foundation.clock import ManualClock
-from foundation.commands import Handler
 from foundation.decider import Decider, Refusal
+from foundation.handler import Handler
 from foundation.http.answers import Accepted
 from foundation.http.auth import StaticKeys, TrustedIssuer, Verifier
 from foundation.http.caller import App, Application, Caller

@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 from contracts.kernel import Catalogue, Event, Personal, PersonId
 from foundation.clock import SystemClock
-from foundation.commands import Accepted, Actor, CommandRef, Handler, IdempotencyKeyReused, PreconditionFailed
+from foundation.commands import Accepted, Actor, CommandRef, IdempotencyKeyReused, PreconditionFailed
 from foundation.decider import Decider, JointDecider, Part, Refusal
+from foundation.handler import Handler
 from foundation.record import RecordTooLarge, decode
 from foundation.store.memory import MemoryStore
 from foundation.store.port import AppendRequest, Outcome, StoreUnavailable

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from contracts.kernel import Catalogue, Event, EventTypeUnknown, Personal, PersonId, upcasts
 from foundation.clock import ManualClock
-from foundation.commands import Actor, Handler
+from foundation.commands import Actor
 from foundation.decider import Decider
+from foundation.handler import Handler
 from foundation.history import Reading, happened
 from foundation.store.memory import MemoryStore
 from foundation.store.writer import GroupCommit

@@ -14,9 +14,10 @@ from starlette.requests import Request
 from foundation.authority import Grant
 from foundation.authority_view import AuthorityView
 from foundation.clock import Clock
-from foundation.commands import Actor, CommandRef, Handler
+from foundation.commands import Actor, CommandRef
 from foundation.cursor import Pool
 from foundation.decider import Decider, JointDecider, Refusal
+from foundation.handler import Handler
 from foundation.history import Happened
 from foundation.http.answers import Accepted
 from foundation.http.auth import TokenMissing, Verifier
