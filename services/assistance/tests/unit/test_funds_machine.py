@@ -15,10 +15,12 @@ from contracts.assistance.funds import (
     Adjustment,
     Allotment,
     Appropriation,
+    Drawn,
     FundsAppropriated,
     FundsReserved,
     FundsReturned,
     FundsReturnedLate,
+    LateReturnReceived,
     Move,
     ReservationPosted,
     ReservationVoided,
@@ -108,8 +110,14 @@ class Funds(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
+        """Each line has two lots, and payments out of both."""
         for purpose in PURPOSES:
+            line, reservation = line_id(CITY, 2026, "superior", purpose), "a" * 32
+            self.appropriate(CITY, 2026, purpose, 40)
             self.appropriate(CITY, 2026, purpose, 200)
+            self._tell(line, commands.Reserve(line, reservation, "aid.tuition", tuple((f"{number:032x}", 30) for number in range(4))))
+            for number in range(3):
+                self._tell(line, commands.Post(line, reservation, ((f"{number:032x}", f"{line[:8]}{number:024x}"),)))
 
     @rule(unit=units, year=years, purpose=purposes, fen=grants)
     def appropriate(self, unit: str, year: int, purpose: str, fen: int) -> None:
@@ -153,8 +161,10 @@ class Funds(RuleBasedStateMachine):
             line, entitlement, holding = found
             reversal = f"ff{line[:8]}{entitlement[-2:]}{number:020x}"
             self._tell(line, commands.Return(line, holding.reservation, entitlement, reversal, fen, data.draw(st.booleans())))
-            into = data.draw(st.sampled_from(self._lines()))
-            self._ask(RETURN_LATE, commands.ReturnLate(line, holding.reservation, entitlement, reversal, into, fen))
+            state = BUDGET_LINE.fold(self.streams[f"budgetline-{line}"])
+            into = data.draw(st.just(state.into_line) if isinstance(state, Closed) else st.sampled_from(self._lines()))
+            held_as = data.draw(st.sampled_from([None, reversal]))
+            self._ask(RETURN_LATE, commands.ReturnLate(line, holding.reservation, entitlement, reversal, into, fen, held_as))
 
     def _lines(self) -> list[str]:
         return [line for line in LINES if self._open(line) is not None]
@@ -184,6 +194,12 @@ class Funds(RuleBasedStateMachine):
                 if holding.stage is Stage.reserved:
                     self._tell(line, commands.Void(line, holding.reservation, (entitlement,)))
         self._ask(CLOSE_LINE, commands.CloseLine(line, later, into, into_earmarked=False))
+
+    @rule(unit=units, purpose=purposes, into=purposes, sure=st.integers(0, 3))
+    def a_line_is_closed_once_its_year_is_over(self, unit: str, purpose: str, into: str, sure: int) -> None:
+        if sure == 0:
+            self.day = len(DAYS) - 1
+            self.close_year(unit, purpose, into)
 
     @rule(sure=st.integers(0, 3))
     def time_goes_on(self, sure: int) -> None:
@@ -227,6 +243,25 @@ class Funds(RuleBasedStateMachine):
     @invariant()
     def a_payment_and_a_reversal_happen_once(self) -> None:
         assert max((*self.paid.values(), *self.back.values()), default=1) == 1
+
+    @invariant()
+    def what_comes_back_returns_to_its_very_line_and_year(self) -> None:
+        """To the lots it was paid from; where that line is closed, the receiving lots name just those."""
+        paid: dict[str, tuple[str, tuple[Drawn, ...]]] = {}
+        received = {event.reversal: event for events in self.streams.values() for event in events if isinstance(event, LateReturnReceived)}
+        for stream, events in self.streams.items():
+            for event in events:
+                if isinstance(event, ReservationPosted):
+                    paid |= {item.instruction: (stream, item.drawn) for item in event.items}
+                if isinstance(event, FundsReturned | FundsReturnedLate):
+                    line, drawn = paid[event.instruction]
+                    lots = {one.lot: one.fen for one in drawn}
+                    assert stream == line
+                    assert all(0 < one.fen <= lots[one.lot] for one in event.drawn)
+                if isinstance(event, FundsReturnedLate):
+                    there = received[event.reversal]
+                    assert (there.from_line, there.line) == (event.line, event.into_line)
+                    assert [(lot.origin, lot.fen) for lot in there.lots] == [(one.lot, one.fen) for one in event.drawn]
 
     @invariant()
     def every_payment_leads_back_to_an_appropriation(self) -> None:

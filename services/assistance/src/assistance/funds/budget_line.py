@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import assert_never
 
 from contracts.assistance.funds import (
@@ -105,6 +105,29 @@ def booking_day(line: Open, booked_on: date | None, now: datetime, *, ahead: boo
     return day
 
 
+def day_moved(line: Open, moved_on: date, now: datetime) -> date:
+    """The day that the books carry for what a bank did: that day, or the nearest one of the line's year that is open.
+
+    Raises BookedAhead, PeriodIsClosed.
+    """
+    if moved_on > day_in_china(now):
+        raise errors.BookedAhead(line.line, moved_on)
+    first, last = date(line.year, 1, 1), date(line.year, 12, 31)
+    if line.closed_through is not None:
+        first = line.closed_through + timedelta(days=1)
+        if first > last:
+            raise errors.PeriodIsClosed(line.line, moved_on, line.closed_through)
+    return min(max(moved_on, first), last)
+
+
+def _days(line: Open, command: commands.Post | commands.Return, now: datetime) -> tuple[date, date | None]:
+    """The books' day, and the bank's where it is another."""
+    if command.moved_on is None:
+        return booking_day(line, command.booked_on, now), None
+    day = day_moved(line, command.moved_on, now)
+    return day, None if day == command.moved_on else command.moved_on
+
+
 def draw(line: Open, amounts: Sequence[int]) -> list[tuple[Drawn, ...]]:
     """Each amount out of the lots, oldest first. Raises AmountOutOfRange, LineExhausted."""
     asked = checked_fen(sum(map(checked_fen, amounts)))
@@ -196,8 +219,8 @@ def _post(command: commands.Post, line: Open, now: datetime) -> list[Event]:
                 assert_never(holding.stage)
     if not items:
         return []
-    day = booking_day(line, command.booked_on, now)
-    return [ReservationPosted(line=line.line, reservation=command.reservation, items=tuple(items), booked_on=day)]
+    day, moved_on = _days(line, command, now)
+    return [ReservationPosted(line=line.line, reservation=command.reservation, items=tuple(items), booked_on=day, moved_on=moved_on)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +258,7 @@ def _return(command: commands.Return, line: Open, now: datetime) -> list[Event]:
     holding = line.holdings[command.entitlement]
     if command.held and back.drawn != holding.drawn:
         raise errors.HeldInPart(command.entitlement)
+    day, moved_on = _days(line, command, now)
     return [
         FundsReturned(
             line=line.line,
@@ -244,7 +268,8 @@ def _return(command: commands.Return, line: Open, now: datetime) -> list[Event]:
             reversal=command.reversal,
             drawn=back.drawn,
             held=command.held,
-            booked_on=booking_day(line, command.booked_on, now),
+            booked_on=day,
+            moved_on=moved_on,
         )
     ]
 

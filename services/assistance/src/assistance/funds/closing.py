@@ -7,18 +7,20 @@ from typing import Any
 from contracts.assistance.funds import (
     CarryOverReceived,
     Drawn,
+    FundsReserved,
     FundsReturnedLate,
     LateReturnReceived,
     LineClosed,
     LineOpened,
+    Reserved,
 )
 from contracts.kernel import Event
 from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
 
 from assistance.funds import commands, errors
-from assistance.funds.budget_line import BUDGET_LINE, booking_day, coming_back, line_id, lots_of, opened, opened_by, opening_of
-from assistance.funds.line import Closed, Open
+from assistance.funds.budget_line import BUDGET_LINE, booking_day, coming_back, day_moved, line_id, lots_of, opened, opened_by, opening_of
+from assistance.funds.line import BudgetLine, Closed, Open
 
 
 def _both(command: commands.CloseLine | commands.ReturnLate) -> list[Part]:
@@ -62,8 +64,11 @@ CLOSE_LINE: JointDecider[commands.CloseLine] = JointDecider(parts=_both, decide=
 """Closes a line's year; what is left goes to the next year's line, of the same source."""
 
 
-def _return_late(command: commands.ReturnLate, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
-    closed, later = states
+def return_late(command: commands.ReturnLate, closed: BudgetLine, later: BudgetLine, now: datetime) -> tuple[list[Event], list[Event]]:
+    """What happens at the closed line that had paid, and at the one that receives; nothing where this reversal came before.
+
+    Raises LineUnknown, NotClosed, LineClosed, SourceMismatch, EarmarkedElsewhere, HeldInPart, and what `coming_back` and `day_moved` raise.
+    """
     match closed:
         case Closed(was=line):
             pass
@@ -73,13 +78,16 @@ def _return_late(command: commands.ReturnLate, states: Sequence[Any], now: datet
             raise errors.LineUnknown(command.line)
     back = coming_back(line, command)
     if back is None:
-        return [[], []]
+        return [], []
     into = opened(later, command.into)
     if (into.organisation, into.source) != (line.organisation, line.source) or into.year <= line.year:
         raise errors.SourceMismatch(line.line, into.line)
     if line.earmarked and into.purpose != line.purpose:
         raise errors.EarmarkedElsewhere(line.line, line.purpose)
-    day = booking_day(into, command.booked_on, now)
+    if command.held_as is not None and back.drawn != line.holdings[command.entitlement].drawn:
+        raise errors.HeldInPart(command.entitlement)
+    moved_on = command.moved_on or day_in_china(now)
+    day, lots = day_moved(into, moved_on, now), lots_of(into, back.drawn)
     returned = FundsReturnedLate(
         line=line.line,
         reservation=command.reservation,
@@ -88,17 +96,28 @@ def _return_late(command: commands.ReturnLate, states: Sequence[Any], now: datet
         reversal=command.reversal,
         drawn=back.drawn,
         into_line=into.line,
-        returned_on=day,
+        returned_on=moved_on,
     )
-    received = LateReturnReceived(
-        line=into.line,
-        from_line=line.line,
-        entitlement=command.entitlement,
-        reversal=command.reversal,
-        lots=lots_of(into, back.drawn),
-        booked_on=day,
-    )
-    return [[returned], [received]]
+    received: list[Event] = [
+        LateReturnReceived(
+            line=into.line,
+            from_line=line.line,
+            entitlement=command.entitlement,
+            reversal=command.reversal,
+            lots=lots,
+            booked_on=day,
+        )
+    ]
+    if command.held_as is not None:
+        # Out of the very lots that came back, so that the way to the old line stays in sight.
+        item = Reserved(entitlement=command.entitlement, drawn=tuple(Drawn(lot=lot.lot, fen=lot.fen) for lot in lots))
+        received.append(FundsReserved(line=into.line, reservation=command.held_as, purpose=line.purpose, items=(item,), booked_on=day))
+    return [returned], received
+
+
+def _return_late(command: commands.ReturnLate, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
+    closed, later = states
+    return list(return_late(command, closed, later, now))
 
 
 RETURN_LATE: JointDecider[commands.ReturnLate] = JointDecider(parts=_both, decide=_return_late)

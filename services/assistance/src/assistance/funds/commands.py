@@ -1,7 +1,8 @@
 """What can be asked of budget lines. Amounts are fen.
 
 `booked_on` is the day the books are to carry: a day of the line's year, not in a closed period and not to come. Where it is None, it is
-today, or the nearest day of the line's year.
+today, or the nearest day of the line's year. `moved_on` instead is the day on which a bank moved the money, which no rule can undo: the
+books carry it, or the nearest day of the line's year that is open.
 """
 
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Post:
     reservation: RecordId
     payments: tuple[tuple[EntitlementId, RecordId], ...]
     booked_on: date | None = None
+    moved_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Return:
     fen: int | None = None
     held: bool = False
     booked_on: date | None = None
+    moved_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,10 @@ Command = Reserve | Void | Post | Return | ClosePeriod
 
 @dataclass(frozen=True, slots=True)
 class ReturnLate:
-    """Paid money came back after the line's year was closed; `into` is an open line of its organisation and source."""
+    """Paid money came back after the line's year was closed; `into` is an open line of its organisation and source.
+
+    `held_as`: the reservation under which it stays set aside there, for the entitlement that is still due; None: it is available.
+    """
 
     line: LineId
     reservation: RecordId
@@ -93,7 +99,8 @@ class ReturnLate:
     reversal: RecordId
     into: LineId
     fen: int | None = None
-    booked_on: date | None = None
+    held_as: RecordId | None = None
+    moved_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

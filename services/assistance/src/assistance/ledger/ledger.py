@@ -66,6 +66,7 @@ USES = Table(
     "ledger_uses",
     "position bigint not null, line text not null, lot int not null, fen bigint not null, entitlement text not null,"
     " reservation text not null, kind text not null, instruction text, reversal text, into_line text, booked_on date not null,"
+    " moved_on date not null,"
     " primary key (position, entitlement, lot)",
     indexes=("create index on {table} (entitlement)", "create index on {table} (line, lot)"),
 )
@@ -156,7 +157,8 @@ class _Rows:
     def _uses(self, one: Happened, entitlement: str, drawn: Iterable[Drawn], kind: str, **more: str) -> None:
         event: Any = one.event
         day = event.returned_on if isinstance(event, FundsReturnedLate) else event.booked_on
-        rest = (event.reservation, kind, more.get("instruction"), more.get("reversal"), more.get("into_line"), day)
+        moved_on = getattr(event, "moved_on", None) or day
+        rest = (event.reservation, kind, more.get("instruction"), more.get("reversal"), more.get("into_line"), day, moved_on)
         self.uses.extend((one.position, event.line, part.lot, part.fen, entitlement, *rest) for part in drawn)
 
 
@@ -213,7 +215,7 @@ async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened
         tables["ledger_uses"],
         (
             *("position bigint", "line text", "lot int", "fen bigint", "entitlement text", "reservation text", "kind text"),
-            *("instruction text", "reversal text", "into_line text", "booked_on date"),
+            *("instruction text", "reversal text", "into_line text", "booked_on date", "moved_on date"),
         ),
         rows.uses,
     )
@@ -272,7 +274,7 @@ async def _number(connection: Connection, tables: Tables, vouchers: Sequence[tup
 LEDGER = Projection(
     name="ledger",
     source="assistance",
-    version=1,
+    version=2,
     tables=(LINES, ENTRIES, VOUCHERS, LOTS, USES),
     apply=apply,
     events=frozenset(

@@ -84,7 +84,7 @@ class Origin(_Row):
 
 
 class Use(_Row):
-    """What became of some fen of a lot: set aside, voided, paid, returned."""
+    """What became of some fen of a lot: set aside, voided, paid, returned. `moved_on` is the bank's day, where a bank moved it."""
 
     position: int
     line: LineId
@@ -97,6 +97,7 @@ class Use(_Row):
     reversal: RecordId | None
     into_line: LineId | None
     booked_on: date
+    moved_on: date
 
 
 def _columns(of: type[_Row], alias: str = "") -> str:
@@ -117,6 +118,20 @@ async def line(pool: Pool, id: LineId) -> Line | None:
     """One line; None where no money has reached it."""
     row = await pool.fetchrow(f"select {_columns(Line)} from ledger_lines where line = $1", id)  # noqa: S608
     return None if row is None else Line(**row)
+
+
+async def successors(pool: Pool, ids: Sequence[LineId]) -> dict[LineId, LineId]:
+    """Of those lines that are closed, the open ones that their balances have come to, over as many years as it takes."""
+    found = await pool.fetch(
+        """with recursive later (line, into_line) as (
+            select line, into_line from ledger_lines where line = any ($1) and into_line is not null
+            union all
+            select later.line, l.into_line from later join ledger_lines l on l.line = later.into_line where l.into_line is not null
+        )
+        select later.line, later.into_line from later join ledger_lines l on l.line = later.into_line where l.into_line is null""",
+        list(ids),
+    )
+    return {row["line"]: row["into_line"] for row in found}
 
 
 async def entries(pool: Pool, id: LineId, *, after: int, limit: int) -> Sequence[Booked]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from contracts.assistance.funds import EntitlementId
+from contracts.assistance.funds import EntitlementId, LineId
 from contracts.assistance.hardship import BankAccount
 from contracts.assistance.payments import BatchId, InstructionId, ReasonCode
 from contracts.kernel import OrgCode, PersonId
@@ -58,7 +58,10 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """What was paid came back. `reversal` follows from the bank's entry, so that it counts once."""
+    """What was paid came back. `reversal` follows from the bank's entry, so that it counts once.
+
+    `line` and `reservation`: where it is set aside from now on, if the line that paid it is closed.
+    """
 
     entitlement: EntitlementId
     instruction: InstructionId
@@ -67,6 +70,8 @@ class Bounce:
     reason: str | None
     booked_on: date
     report: Digest
+    line: LineId | None = None
+    reservation: RecordId | None = None
 
 
 @dataclass(frozen=True, slots=True)

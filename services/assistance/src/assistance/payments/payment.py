@@ -85,7 +85,9 @@ def evolve(payment: Payment, event: Event) -> Payment:
             return Done(terms, instruction, over)
         case PaymentFailed(instruction=instruction, code=code), UnderWay(terms, _, _, over):
             return Due(terms, (*over, (instruction, Said.failed)), code)
-        case PaymentReturned(instruction=instruction, code=code), Done(terms, _, over):
+        case PaymentReturned(instruction=instruction, code=code, line=line, reservation=reservation), Done(terms, _, over):
+            if line is not None and reservation is not None:
+                terms = replace(terms, line=line, reservation=reservation)
             return Due(terms, (*over, (instruction, Said.returned)), code)
         case AccountCorrected(), Due():
             return replace(payment, code=None)
@@ -170,7 +172,7 @@ def _pay_in_cash(command: commands.PayInCash, payment: Payment) -> list[Event]:
     if terms.fen > CASH_FEN_MAX:
         raise errors.CashTooMuch(terms.fen, CASH_FEN_MAX)
     if len({command.by, command.approved_by, *command.witnesses}) < 4:
-        raise errors.DutiesNotSeparated("payer, approver and the two witnesses")
+        raise errors.DutiesNotSeparated("cash")
     return [
         PaidInCash(
             entitlement=command.entitlement,
@@ -221,6 +223,8 @@ def _heard(command: commands.Confirm | commands.Fail | commands.Bounce, payment:
                     reason=command.reason,
                     booked_on=command.booked_on,
                     report=command.report,
+                    line=command.line,
+                    reservation=command.reservation,
                 )
             ]
         case commands.Confirm(), Done() if payment.instruction == instruction:
@@ -273,7 +277,7 @@ def _changeable(command: commands.CorrectAccount | commands.Redirect, payment: P
     if isinstance(payment, UnderWay | Done):
         raise errors.NothingToCorrect(command.entitlement)
     if command.by == command.approved_by:
-        raise errors.DutiesNotSeparated("who enters an account and who confirms it")
+        raise errors.DutiesNotSeparated("account")
 
 
 def _terms(event: PaymentInstructed | PaidInCash) -> Terms:

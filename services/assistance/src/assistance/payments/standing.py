@@ -74,8 +74,8 @@ def _payment(rows: dict[str, Row], one: Happened) -> None:
             row.update(stage="paid")
         case PaymentFailed(code=code):
             row.update(stage="failed", code=code)
-        case PaymentReturned(code=code):
-            row.update(stage="returned", code=code)
+        case PaymentReturned(code=code, line=line):
+            row.update(stage="returned", code=code, line=line or row["line"])
         case PaidInCash():
             row.update(stage="paid", batch=None, instruction=event.instruction, code=None)
         case AccountCorrected():
@@ -124,7 +124,7 @@ async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened
 STANDING = Projection(
     name="payments",
     source="assistance",
-    version=1,
+    version=2,
     tables=(PAYMENTS, INSTRUCTIONS),
     apply=apply,
     events=frozenset({AidGranted, GrantRevoked, PaidInCash, AccountCorrected, PayeeRedirected, *_OF_INSTRUCTIONS}),

@@ -34,11 +34,11 @@ async def by_events(pool: Pool, account: AccountNumber, day: date) -> int:
 
 
 async def by_ledger(pool: Pool, account: AccountNumber, day: date) -> int:
-    """Net fen posted less returned, by the lines' books."""
+    """Net fen posted less returned, by the lines' books, of the day on which the bank moved it."""
     fen: int = await pool.fetchval(
         "select coalesce(sum(case when u.kind = 'paid' then u.fen else -u.fen end), 0) from ledger_uses u"
         " join payment_instructions i on i.instruction = u.instruction join batches b on b.batch = i.batch"
-        " where b.account = $1 and u.booked_on = $2 and u.kind in ('paid', 'returned', 'returned-held', 'returned-late')",
+        " where b.account = $1 and u.moved_on = $2 and u.kind in ('paid', 'returned', 'returned-held', 'returned-late')",
         *(account, day),
     )
     return int(fen)

@@ -12,30 +12,27 @@ class PaymentAccountUnknown(Refusal):
     status = 404
 
     def __init__(self, account: AccountNumber) -> None:
-        super().__init__("this account is not opened for payments here", account=account)
+        super().__init__(account=account)
 
 
 class PaymentAccountOfAnother(Refusal):
     """The account belongs to another organisation."""
 
     def __init__(self, account: AccountNumber) -> None:
-        super().__init__("this account is another organisation's", account=account)
+        super().__init__(account=account)
 
 
 class AccountHalted(Refusal):
     """The daily check did not agree: nothing leaves this account until the difference is explained by two people."""
 
     def __init__(self, account: AccountNumber) -> None:
-        super().__init__("payments from this account are stopped: its books and the bank's do not agree", account=account)
+        super().__init__(account=account)
 
 
 class SamePerson(Refusal):
     """One person would do what takes two."""
 
     status = 403
-
-    def __init__(self) -> None:
-        super().__init__("this takes two different people")
 
 
 class StatementMissing(Refusal):
@@ -44,7 +41,7 @@ class StatementMissing(Refusal):
     status = 404
 
     def __init__(self, account: AccountNumber, day: date) -> None:
-        super().__init__("the bank has no statement of this day for this account", account=account, day=str(day))
+        super().__init__(account=account, day=day)
 
 
 class ExceptionUnknown(Refusal):
@@ -53,4 +50,4 @@ class ExceptionUnknown(Refusal):
     status = 404
 
     def __init__(self, exception: str) -> None:
-        super().__init__("there is no such exception", exception=exception)
+        super().__init__(exception=exception)

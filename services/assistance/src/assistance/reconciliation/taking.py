@@ -19,6 +19,8 @@ from assistance.bank import files
 from assistance.bank.reasons import OTHER, kind_of
 from assistance.bank.words import Outcome, Report, Said, Statement
 from assistance.batches import standing as batches
+from assistance.funds.errors import LineClosed, PeriodIsClosed
+from assistance.ledger.lineage import successors
 from assistance.payments.commands import Bounce, Confirm, Fail
 from assistance.payments.hearing import HEAR, HEARD_MAX, Hear, Heard
 from assistance.payments.standing import Instruction, instructions
@@ -76,7 +78,8 @@ async def take_in(app: Application, data: bytes, by: Actor) -> Taken:
         lines=lines,
         exceptions=exceptions,
     )
-    await app.handler.handle(BANK_FILE, digest, Read(event), by=by)
+    if not taking.comes_again:
+        await app.handler.handle(BANK_FILE, digest, Read(event), by=by)
     return Taken(digest, said, lines, exceptions)
 
 
@@ -123,6 +126,8 @@ class _Taking:
         self._app, self._digest, self._by = app, digest, by
         self._whose = organisation
         self._found: list[Found] = []
+        self.comes_again = False
+        """A word could not be booked yet: the file counts as unread, and is handed in again once its line's year is closed."""
 
     async def all(self, said: Report | Statement) -> int:
         """Work it through; how many exceptions there were."""
@@ -168,16 +173,25 @@ class _Taking:
             if one.outcome in (Outcome.failed, Outcome.returned):
                 self._note(kind_of(one.code or OTHER), one.place, instruction)
 
-    async def _hear(self, words: Sequence[_Word]) -> None:
-        """All of them in one append, or, where a rule refuses one, each alone."""
+    async def _hear(self, words: Sequence[_Word], *, again: bool = True) -> None:
+        """All of them in one append, or, where a rule refuses one, each alone; once more where a line was closed a moment ago."""
         try:
-            await self._app.handler.handle_joint(HEAR, Hear(tuple(word.heard for word in words)), by=self._by)
+            await self._app.handler.handle_joint(HEAR, Hear(await self._placed(words)), by=self._by)
         except Refusal as refusal:
-            if len(words) == 1:
+            if len(words) == 1 and not (again and isinstance(refusal, LineClosed)):
                 self._note(refusal.TYPE, words[0].said.place, words[0].instruction)
+                self.comes_again = self.comes_again or isinstance(refusal, PeriodIsClosed)
                 return
+            await caught_up(self._app)
             for word in words:
-                await self._hear([word])
+                await self._hear([word], again=len(words) > 1)
+
+    async def _placed(self, words: Sequence[_Word]) -> tuple[Heard, ...]:
+        """With the lines that receive what comes back for closed ones."""
+        lines = {word.heard.line for word in words if isinstance(word.heard.word, Bounce)}
+        later = await successors(self._app.pool, list(lines)) if lines else {}
+        heard = (word.heard for word in words)
+        return tuple(replace(one, into=later.get(one.line)) if isinstance(one.word, Bounce) else one for one in heard)
 
     def _note(self, rule: str, place: int = 0, instruction: Instruction | None = None) -> None:
         found = Found(self._whose or self._app.node_org, rule, self._digest, place)

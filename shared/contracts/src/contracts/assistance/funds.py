@@ -215,18 +215,19 @@ class ReservationVoided(Event, type="assistance.ReservationVoided", version=1):
 
 
 class ReservationPosted(Event, type="assistance.ReservationPosted", version=1):
-    """The bank paid entitlements out of what they held."""
+    """The bank paid entitlements out of what they held. `moved_on`: the bank's day, where the books carry another one."""
 
     line: LineId
     reservation: RecordId
     items: tuple[Paid, ...]
     booked_on: date
+    moved_on: date | None = None
 
 
 class FundsReturned(Event, type="assistance.FundsReturned", version=1):
     """Paid money, all or part, came back in the open year, to its very line and lots.
 
-    `held`: it stays set aside for the entitlement, which is still due; otherwise it is available again.
+    `held`: it stays set aside for the entitlement, which is still due; otherwise it is available again. `moved_on`: as for what was paid.
     """
 
     line: LineId
@@ -237,10 +238,14 @@ class FundsReturned(Event, type="assistance.FundsReturned", version=1):
     drawn: tuple[Drawn, ...]
     held: bool
     booked_on: date
+    moved_on: date | None = None
 
 
 class FundsReturnedLate(Event, type="assistance.FundsReturnedLate", version=1):
-    """Paid money came back after the line's year was closed: the closed books stay as they are, `into_line` received it."""
+    """Paid money came back after the line's year was closed: the closed books stay as they are, `into_line` received it.
+
+    `returned_on` is the bank's day.
+    """
 
     line: LineId
     reservation: RecordId
@@ -253,7 +258,10 @@ class FundsReturnedLate(Event, type="assistance.FundsReturnedLate", version=1):
 
 
 class LateReturnReceived(Event, type="assistance.LateReturnReceived", version=1):
-    """Money that a closed line had paid came back, and counts with the carried-over balance of its source."""
+    """Money that a closed line had paid came back, and counts with the carried-over balance of its source.
+
+    Where it is due still, it is set aside again for the same entitlement in the same append.
+    """
 
     line: LineId
     from_line: LineId

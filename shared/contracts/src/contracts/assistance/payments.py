@@ -74,7 +74,10 @@ class PaymentFailed(Event, type="assistance.PaymentFailed", version=1, subject="
 
 
 class PaymentReturned(Event, type="assistance.PaymentReturned", version=1, subject="payee", purpose="assistance"):
-    """Paid money came back 退汇: it is set aside again for the entitlement, which is due still."""
+    """Paid money came back 退汇: it is set aside again for the entitlement, which is due still.
+
+    `line` and `reservation`: where it is set aside now, if the line that paid it had been closed by then.
+    """
 
     entitlement: EntitlementId
     instruction: InstructionId
@@ -84,6 +87,8 @@ class PaymentReturned(Event, type="assistance.PaymentReturned", version=1, subje
     reason: Personal[str] | None = None
     booked_on: date
     report: Digest
+    line: LineId | None = None
+    reservation: RecordId | None = None
 
 
 class AccountCorrected(Event, type="assistance.AccountCorrected", version=1, subject="payee", purpose="assistance"):
