@@ -20,7 +20,7 @@ from foundation.log.checkpoint import Checkpoint
 from foundation.log.edge import Edge
 from foundation.log.note import SigningKey, sign
 from foundation.log.reader import CHECKPOINT, KEYS, open_log
-from foundation.log.tiles import WIDTH, bundles_of, encode_bundle, leaf_hashes, perfect_root
+from foundation.log.tiles import WIDTH, bundles_of, decode_bundle, encode_bundle, leaf_hashes, perfect_root
 from foundation.log.trust import found
 from foundation.log.verify import verify
 from foundation.record import encode
@@ -72,7 +72,7 @@ def fill(folder: Path, events: int) -> int:
     for bundle in bundles_of(0, events):
         entries = encode_bundle(records(bundle.leaves.start, bundle.leaves.stop))
         write(bundle.path(), entries)
-        edge, full = edge.grow(leaf_hashes(entries))
+        edge, full = edge.grow(leaf_hashes(decode_bundle(entries)))
         for tile, hashes in full:
             write(tile.path(), hashes)
         if edge.size % CHECKPOINT_EVERY < WIDTH or edge.size == events:
@@ -89,7 +89,7 @@ def bare(folder: Path, events: int) -> None:
     """The limit: leaves and nodes hashed."""
     edge = Edge()
     for bundle in bundles_of(0, events):
-        leaves = leaf_hashes((folder / bundle.path()).read_bytes())
+        leaves = leaf_hashes(decode_bundle((folder / bundle.path()).read_bytes()))
         if bundle.full:
             edge, _ = edge.grow(perfect_root(leaves))
 

@@ -90,8 +90,9 @@ class FolderFiles:
     def read(self, path: str, size_max: int) -> bytes:
         """See LogFiles.read."""
         try:
-            with (self.folder / path).open("rb") as file:
-                content = file.read(size_max + 1)
+            with open(f"{self.place}/{path}", "rb", buffering=0) as file:
+                # What it says of its size: room for the largest possible would be made, and cleared, for each file.
+                content = file.read(min(os.fstat(file.fileno()).st_size, size_max) + 1)
         except (FileNotFoundError, NotADirectoryError):
             raise FileMissing(self.place, path) from None
         except OSError as error:
@@ -107,8 +108,8 @@ class FolderFiles:
     def under(self, prefix: str) -> Iterator[str]:
         """The paths of all files below a folder of the log, in no order."""
         for folder, _, names in os.walk(self.folder / prefix):
-            for name in names:
-                yield (Path(folder) / name).relative_to(self.folder).as_posix()
+            below = Path(folder).relative_to(self.folder).as_posix()
+            yield from names if below == "." else (f"{below}/{name}" for name in names)
 
     def close(self) -> None:
         """See LogFiles.close."""

@@ -89,9 +89,8 @@ def derive(files: LogFiles, stretch: Stretch) -> Derived:
     partials: dict[int, bytes] = {}
     for number in range(stretch.first, stretch.end):
         tile, bundle = tile_of(0, number, stretch.head.size), tile_of(None, number, stretch.head.size)
-        data, stored = read_bundle(files, bundle), read_tile(files, tile)
-        records = _records(bundle, data)
-        leaves = leaf_hashes(data)
+        records, stored = decoded(files, bundle), read_tile(files, tile)
+        leaves = leaf_hashes(records)
         if leaves != stored:
             raise _difference(files, stretch.head, tile, leaves=leaves, stored=stored, records=records)
         envelopes.follow(bundle.path(), number * WIDTH, records)
@@ -101,15 +100,15 @@ def derive(files: LogFiles, stretch: Stretch) -> Derived:
         wanted = (*stretch.sizes, *(position for position, _ in openings))
         partials |= {size: leaves[: size % WIDTH * HASH_BYTES] for size in wanted if size // WIDTH == number}
     shards: list[list[bytes]] = [[] for _ in range(SHARDS)]
-    for stream, (position, first, last) in envelopes.streams.items():
-        shards[crc32(stream) % SHARDS].append(b"%d %d %d %b\n" % (position, first, last, stream))
+    for stream, (position, first) in envelopes.firsts.items():
+        shards[crc32(stream) % SHARDS].append(b"%d %d %d %b\n" % (position, first, envelopes.lasts[stream], stream))
     heaps = tuple(b"".join(lines) for lines in shards)
     return Derived(stretch, b"".join(hashes), partials, tuple(openings), envelopes.source, envelopes.lowest, envelopes.highest, heaps)
 
 
 def _openings(envelopes: Envelopes, epochs: int, first: int, records: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
     for epoch in range(1, epochs + 1):
-        known = envelopes.streams.get(b"epoch-%d" % epoch)
+        known = envelopes.firsts.get(b"epoch-%d" % epoch)
         if known is not None and first <= known[0] < first + len(records):
             yield known[0], records[known[0] - first]
 
@@ -152,7 +151,7 @@ def _difference(files: LogFiles, head: Checkpoint, tile: Tile, *, leaves: bytes,
         with suppress(Damage, LogUnreadable, TileMalformed, ValueError):  # only to say more of what happened
             beyond = read_tile(files, tile_of(0, tile.number + 1, head.size))
             proven += split(beyond)[:1]
-            found += split(leaf_hashes(read_bundle(files, tile_of(None, tile.number + 1, head.size))))[:1]
+            found += split(leaf_hashes(decoded(files, tile_of(None, tile.number + 1, head.size))[:1]))
     said = None if at is None else retimed(records[at])
     return named(Tile(None, tile.number, tile.width).path(), first, found, proven, said)
 

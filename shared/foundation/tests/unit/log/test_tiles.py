@@ -161,7 +161,7 @@ def test_perfect_roots(width: int) -> None:
 def test_bundles_hold_their_records(records: list[bytes]) -> None:
     bundle = encode_bundle(records)
     assert decode_bundle(bundle) == records
-    assert leaf_hashes(bundle) == b"".join(map(leaf_hash, records))
+    assert leaf_hashes(records) == b"".join(map(leaf_hash, records))
 
 
 def test_the_largest_entry() -> None:
@@ -175,12 +175,9 @@ def test_any_bytes_are_the_only_spelling_of_a_bundle_or_none(data: bytes) -> Non
     try:
         records = decode_bundle(data)
     except TileMalformed:
-        with pytest.raises(TileMalformed):
-            leaf_hashes(data)
-    else:
-        assert encode_bundle(records) == data
-        assert 1 <= len(records) <= 256
-        assert len(leaf_hashes(data)) == 32 * len(records)
+        return
+    assert encode_bundle(records) == data
+    assert 1 <= len(records) <= 256
 
 
 def test_tiles_that_a_log_does_not_have() -> None:
