@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -59,6 +60,7 @@ class Access:
         with self.caller("membership", self._mint(admin)) as caller:
             held = caller.get(f"/staff/{principal}/appointments")
             if not any((post["role"], post["organisation"], post["valid_until"]) == (role, organisation, None) for post in held.json()):
+                caller.get(f"/organisations/{quote(organisation, safe='')}")  # refuses in its words one that there is not
                 done = caller.post("/appointments", json=body, key=str(command_id("appointment", principal, _today())))
                 caller.get(f"/staff/{principal}/appointments", params={"at_least": done.headers["position"]})
         return self._mint(principal)

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from node import status
 from node.embedded.postgres import Postgres
-from node.errors import NotRunning, UsageError
+from node.errors import NotRunning, UsageError, of_file
 from node.folder import DataFolder, NodeConfig
 from node.parts import servers
 from node.topology import SERVICES, VAULT
@@ -49,6 +49,17 @@ def take(folder: DataFolder, target: Path, report: Callable[[str], None]) -> Man
     if target.exists():
         raise UsageError(f"{target} exists already", "name a folder that does not exist yet")
     target.mkdir(parents=True, mode=0o700)
+    try:
+        return _take(folder, target, report)
+    except BaseException:
+        # Half a backup is none, and would be in the way of the next attempt.
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+
+
+def _take(folder: DataFolder, target: Path, report: Callable[[str], None]) -> Manifest:
+    config = folder.config()
+    postgres, vault = servers(folder, config.ports)
     # The manifest promises positions that were reached before the copy began.
     positions = {name: service.position for name, service in status.of(folder).services.items()}
     report("the services' histories")
@@ -73,8 +84,10 @@ def read(source: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json((source / "manifest.json").read_bytes())
         damaged = [name for name, digest in manifest.sha256.items() if _digest(source / name) != digest]
-    except (OSError, ValidationError) as error:
-        raise UsageError(f"{source} is not a whole backup: {error}".split("\n", 1)[0]) from error
+    except OSError as error:
+        raise UsageError(f"{source} is not a whole backup: {of_file(error)}", "name a folder that `tongxin backup` made") from error
+    except ValidationError as error:
+        raise UsageError(f"{source} is not a whole backup: its manifest.json is damaged", "take another one") from error
     if damaged:
         raise UsageError(f"this backup is damaged: {', '.join(damaged)}", "take another one")
     return manifest
@@ -96,6 +109,11 @@ def restore(folder: DataFolder, source: Path, report: Callable[[str], None]) -> 
     with folder.lock():
         if not folder.exists():
             folder.save_config(NodeConfig.model_validate_json((source / "node.json").read_bytes()))
+        if manifest.organisation != folder.config().organisation:
+            raise UsageError(
+                f"this is a backup of the node of {manifest.organisation}, and {folder.root} is that of {folder.config().organisation}",
+                "name another --data-dir",
+            )
         postgres, vault = servers(folder, folder.supervised().ports)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         for server in (postgres, vault):

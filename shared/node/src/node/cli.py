@@ -10,17 +10,18 @@ from typing import Annotated
 
 import typer
 from contracts.foundation import ErasureBasis
+from contracts.membership.appointments import Role
 from membership.rosters.sample import write_sample
 from rich.table import Table
 
 from node import auditing, backup, erasing, importing, lifecycle, log_keys, status
 from node.access import Access
 from node.demo import demo
-from node.errors import NotReady, UsageError
+from node.errors import Interrupted, NotReady, UsageError
 from node.folder import DataFolder
 from node.log import log
-from node.terminal import AsJson, DataDir, command, err, opened, out, progress
-from node.topology import SERVICES
+from node.terminal import AsJson, DataDir, Unused, command, err, opened, out, progress
+from node.topology import BASE_PORT_MAX, SERVICES
 
 app = typer.Typer(
     name="tongxin",
@@ -51,7 +52,9 @@ SHOWN_REFUSALS = 20
 @command(app, "up")
 def up(
     data_dir: DataDir = None,
-    base_port: Annotated[int | None, typer.Option(help="Services listen on the ports after it. Default: 8700, or as before.")] = None,
+    base_port: Annotated[
+        int | None, typer.Option(min=1024, max=BASE_PORT_MAX, help="Services listen on the ports after it. Default: 8700, or as before.")
+    ] = None,
     organisation: Annotated[str | None, typer.Option(help="Code of the union that runs this node. Default: 3709, or as before.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the node is ready; it goes on in the background.")] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Load the tree of Tai'an, where the node has no organisations yet.")] = False,
@@ -59,19 +62,23 @@ def up(
     """Start the node, or continue where it stopped."""
     folder = opened(data_dir)
     supervisor = lifecycle.start(folder, base_port, organisation)
-    with err.status("starting") as spinner:
-        lifecycle.wait_ready(folder, supervisor, lambda waiting: spinner.update(f"waiting for {waiting}"))
-        access = Access(folder)
-        access.administrator()
-    if sample and importing.is_empty(access):
-        _import_organisations(access, importing.sample_tree())
-    out.print(_addresses(folder, status.of(folder)))
-    if supervisor is not None and not detach:
-        err.print("running in the foreground; Ctrl-C stops the node")
-        try:
+    try:
+        with err.status("starting") as spinner:
+            lifecycle.wait_ready(folder, supervisor, lambda waiting: spinner.update(f"waiting for {waiting}"))
+            access = Access(folder)
+            access.administrator()
+        if sample and importing.is_empty(access):
+            _import_organisations(access, importing.sample_tree())
+        out.print(_addresses(folder, status.of(folder)))
+        if supervisor is not None and not detach:
+            err.print("running in the foreground; Ctrl-C stops the node")
             supervisor.wait()
-        except KeyboardInterrupt:
+    except KeyboardInterrupt:
+        if supervisor is None or detach:
+            raise Interrupted("interrupted; the node goes on in the background", "`tongxin down` stops it") from None
+        with err.status("stopping"):
             lifecycle.stop(folder)
+        out.print("the node is stopped")
 
 
 @command(app, "down")
@@ -79,11 +86,12 @@ def down(data_dir: DataDir = None) -> None:
     """Stop the node in order. Nothing is lost; `up` continues."""
     folder = opened(data_dir)
     folder.supervised()
+    ran = folder.runs()
     with err.status("stopping"):
         left = lifecycle.stop(folder)
     if left:
         err.print(f"stopped what a killed supervisor had left: {', '.join(left)}")
-    out.print("the node is stopped")
+    out.print("the node is stopped" if ran or left else "the node was not running")
 
 
 @command(app, "status")
@@ -92,7 +100,7 @@ def status_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     folder = opened(data_dir)
     now = status.of(folder)
     if as_json:
-        out.print_json(now.model_dump_json())
+        out.print_json(data=status.published(now))
     else:
         out.print(_addresses(folder, now))
     if not now.ready:
@@ -106,6 +114,8 @@ def token(
     data_dir: DataDir = None,
 ) -> None:
     """Print a development token for somebody with a role; the appointment is recorded the first time."""
+    if role not in set(Role):
+        raise UsageError(f"there is no role {role}", f"one of {', '.join(Role)}")
     print(Access(opened(data_dir)).token(role, org))  # noqa: T201 - for `$(tongxin token …)`, without rich
 
 
@@ -134,7 +144,10 @@ def import_roster(
 ) -> None:
     """Take a roster in. The same file again changes nothing; an import that was cut off goes on."""
     with progress("rows") as report:
-        done = importing.roster(Access(opened(data_dir)), file, org, complete=complete, dry_run=dry_run, report=report)
+        try:
+            done = importing.roster(Access(opened(data_dir)), file, org, complete=complete, dry_run=dry_run, report=report)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; what membership has begun it goes on with", "the same command again says how it ends") from None
     if as_json:
         out.print_json(data=asdict(done))
         return
@@ -153,13 +166,16 @@ def sample_roster(
     org: Annotated[str, typer.Option("--org", help="The union whose roster it is.")],
     target: Annotated[Path, typer.Option("--out", help="A .csv or .xlsx file.")],
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 1,
+    data_dir: Unused = None,
 ) -> None:
     """Write a realistic roster: the same rows for the same arguments, a few of them wrong on purpose."""
     try:
         with err.status(f"writing {rows:,} rows"):
             written = write_sample(target, rows, org, seed=seed)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}") from error
     planted = ", ".join(f"{count} {kind}" for kind, count in sorted(written.planted.items())) or "none"
     out.print(f"{target}: {written.rows:,} rows; planted errors: {planted}")
 
@@ -227,13 +243,15 @@ def replay_parked(
 ) -> None:
     """Try parked streams again, in order. Exit code 5 where one fails again."""
     access = Access(opened(data_dir))
+    waiting = [one for one in access.parked() if stream in (None, one["key"])]
+    if not waiting:
+        out.print("nothing is parked" if stream is None else f"{stream} is not parked", markup=False)
     failed = False
-    for one in access.parked():
-        if stream in (None, one["key"]):
-            done = access.replay(one["service"], one["source"], one["key"])
-            failed = failed or done["error"] is not None
-            end = "free" if done["error"] is None else f"{done['left']} still wait: {done['error']}"
-            out.print(f"{one['service']} {one['key']}: {done['done']} done, {end}", markup=False)
+    for one in waiting:
+        done = access.replay(one["service"], one["source"], one["key"])
+        failed = failed or done["error"] is not None
+        end = "free" if done["error"] is None else f"{done['left']} still wait: {done['error']}"
+        out.print(f"{one['service']} {one['key']}: {done['done']} done, {end}", markup=False)
     if failed:
         raise typer.Exit(5)
 
@@ -340,10 +358,11 @@ def _addresses(folder: DataFolder, now: status.NodeStatus) -> Table:
         figures = ("-" if figure is None else str(figure) for figure in (service.position, service.relay_lag, service.projection_lag))
         table.add_row(name, service.url, "yes" if service.ready else "no", *figures)
     state = folder.state()
+    running = folder.runs()
     ours = {} if config.addresses else {"postgres": ports.postgres, "vault": ports.vault, "broker": ports.broker}
     for name, port in ours.items():
         part = state.parts.get(name) if state else None
-        table.add_row(name, f"127.0.0.1:{port}", "yes" if part and part.state == "running" else "no", "", "", "")
+        table.add_row(name, f"127.0.0.1:{port}", "yes" if running and part and part.state == "running" else "no", "", "", "")
     table.caption, table.caption_justify = f"data in {folder.root}", "left"
     return table
 

@@ -1,6 +1,7 @@
 """A person's erasure from the operator's side: ordered, waited for, purged, and certified (docs/decisions/0012-erasure.md)."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from membership.erasures.notices import sentence
 
 from node.access import Access
 from node.databases import Secrets
-from node.errors import NodeError, NotReady
+from node.errors import NodeError, NotReady, NotRunning, UsageError
 from node.folder import DataFolder
 from node.log import opened_log
 from node.parts import servers
@@ -37,14 +38,23 @@ def grounds(basis: str) -> tuple[ErasureBasis, str | None]:
     """The ground in PIPL 47 and the words beside it, of what somebody gives as a basis: one of the grounds' codes, or words."""
     if basis in set(ErasureBasis):
         return ErasureBasis(basis), None
+    if not basis.strip():
+        raise UsageError("a basis has words", f"or is one of {', '.join(ErasureBasis)}")
     return ErasureBasis.other_law, basis
+
+
+def checked(person: str) -> None:
+    """Raises UsageError where this can be nobody's id."""
+    if not re.fullmatch("[0-9a-f]{32}", person):
+        raise UsageError(f"{person} is no person's id", "it has 32 digits of 0-9a-f, as the directory shows it")
 
 
 def erase(access: Access, folder: DataFolder, person: str, basis: str, report: Callable[[str], None]) -> dict[str, Any]:
     """Have a person erased and return the certificate. The same again changes nothing and certifies what stands now.
 
-    Raises Refused where nobody of this id is known, and NotReady where a service does not carry it out in time.
+    Raises UsageError, Refused where nobody of this id is known, and NotReady where a service does not carry it out in time.
     """
+    checked(person)
     ground, note = grounds(basis)
     report("the order")
     with access.caller("membership") as caller:
@@ -115,9 +125,16 @@ def purge(folder: DataFolder) -> dict[str, Any]:
 
 
 def hold(folder: DataFolder, person: str, reference: str, *, release: bool) -> None:
-    """Put a legal hold on a person's keys, or release it; `reference` is the file's number at the court or authority."""
+    """Put a legal hold on a person's keys, or release it; `reference` is the file's number at the court or authority.
+
+    Raises UsageError, NotRunning.
+    """
+    checked(person)
     keeper = _keeper(folder)
-    asyncio.run(keeper.release(person, reference) if release else keeper.hold(person, reference))
+    try:
+        asyncio.run(keeper.release(person, reference) if release else keeper.hold(person, reference))
+    except (OSError, asyncpg.PostgresError) as error:
+        raise NotRunning("the vault cannot be reached", "start the node with `tongxin up`") from error
 
 
 def _keeper(folder: DataFolder) -> Keeper:

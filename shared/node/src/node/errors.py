@@ -17,6 +17,12 @@ class UsageError(NodeError):
     exit_code = 2
 
 
+class Interrupted(NodeError):
+    """Somebody pressed Ctrl-C; what goes on without them, and how to go on."""
+
+    exit_code = 130
+
+
 class NotRunning(NodeError):
     """The command needs a node that runs."""
 
@@ -33,3 +39,8 @@ class Refused(NodeError):
     """A service refused the request; the sentence is the service's own."""
 
     exit_code = 5
+
+
+def of_file(error: OSError) -> str:
+    """What the system says about a file, with the file's name where it is known."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror or str(error)

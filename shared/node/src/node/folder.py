@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from node.embedded.postgres import account, closed_parent
 from node.errors import NodeError, UsageError
@@ -78,24 +78,26 @@ class DataFolder:
         self.secrets = self.root / "secrets"
         self.logs = self.root / "log"
         self.programs = self.root / "programs"
+        self.broker = self.root / "broker"
 
     def create(self) -> None:
-        """Make the folder. Others may enter it (PostgreSQL's own user must), but not list it; the secrets are closed.
+        """Make the folder. Others may enter it (PostgreSQL's own user must), but not list it; what is not PostgreSQL's is closed to them.
 
         Raises UsageError where PostgreSQL's user could not get there; the folders above are not ours to change.
         """
         uid_gid = account()
-        closed = closed_parent(self.root.parent, uid_gid) if uid_gid else None
-        if closed is not None:
+        barred = closed_parent(self.root.parent, uid_gid) if uid_gid else None
+        if barred is not None:
             raise UsageError(
-                f"the data folder {self.root} lies below {closed}, which PostgreSQL's own user may not enter",
+                f"the data folder {self.root} lies below {barred}, which PostgreSQL's own user may not enter",
                 "choose another place, e.g. --data-dir /var/lib/tongxin",
             )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self.root.chmod(0o711)
-            self.secrets.mkdir(mode=0o700, exist_ok=True)
-            self.logs.mkdir(exist_ok=True)
+            for closed in (self.secrets, self.logs, self.broker):
+                closed.mkdir(exist_ok=True)
+                closed.chmod(0o700)
         except OSError as error:
             raise UsageError(f"the data folder {self.root} cannot be made: {error.strerror}", "choose another with --data-dir") from error
 
@@ -103,8 +105,10 @@ class DataFolder:
         """What was settled at first start. Raises UsageError where there is no node yet."""
         try:
             return NodeConfig.model_validate_json((self.root / "node.json").read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise UsageError(f"there is no node in {self.root}", "start one with `tongxin up`, or name its --data-dir") from None
+        except ValidationError as error:
+            raise UsageError(f"{self.root}/node.json is damaged", "a backup of this node holds a copy of it") from error
 
     def supervised(self) -> NodeConfig:
         """The same, of a node whose processes are ours to start, stop and copy. Raises UsageError where they are containers."""
@@ -150,7 +154,7 @@ class DataFolder:
         descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _locked(descriptor):
-                raise AlreadyRunning(f"a node already runs on {self.root}", "see `tongxin status`")
+                raise AlreadyRunning(f"a node already runs on {self.root}", "`tongxin status` shows it, `tongxin down` stops it")
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield

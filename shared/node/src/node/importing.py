@@ -62,7 +62,8 @@ def roster(access: Access, path: Path, organisation: str, *, complete: bool, dry
         here = f"/rosters/{sent['roster']}"
         seen = _settled(caller, here, "checking", report)
         if seen["stage"] == "checked" and not dry_run:
-            caller.post(f"{here}/application")
+            seen = caller.post(f"{here}/application").json()
+        if seen["stage"] == "applying":  # by this command, or by an earlier one that was cut off
             seen = _settled(caller, here, "applying", report)
         if seen["stage"] not in ("checked", "applied"):
             raise Refused(f"the roster is {seen['stage']}: {(seen.get('refusal') or {}).get('en', 'see the log of membership')}")

@@ -24,6 +24,14 @@ def settle(folder: DataFolder, base_port: int | None, organisation: str | None, 
 
     Raises UsageError where the organisation differs from the one that the node was started for, or containers run what we are to run.
     """
+    config = asked_for(folder, base_port, organisation, addresses)
+    if not folder.exists() or config != folder.config():
+        folder.save_config(config)
+    return config
+
+
+def asked_for(folder: DataFolder, base_port: int | None, organisation: str | None, addresses: dict[str, str] | None = None) -> NodeConfig:
+    """The configuration that `settle` would settle. Raises UsageError as it does."""
     before = None
     if folder.exists():
         before = folder.supervised() if addresses is None else folder.config()
@@ -32,10 +40,7 @@ def settle(folder: DataFolder, base_port: int | None, organisation: str | None, 
             f"this node was started for organisation {before.organisation}", "choose another --data-dir for another organisation"
         )
     given = {"base_port": base_port, "organisation": organisation, "addresses": addresses}
-    config = (before or NodeConfig()).model_copy(update={name: value for name, value in given.items() if value is not None})
-    if config != before:
-        folder.save_config(config)
-    return config
+    return (before or NodeConfig()).model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 def start(folder: DataFolder, base_port: int | None, organisation: str | None) -> subprocess.Popen[bytes] | None:
@@ -44,15 +49,18 @@ def start(folder: DataFolder, base_port: int | None, organisation: str | None) -
     Raises UsageError where a port is taken, or the node runs on other ports than asked for.
     """
     folder.create()
+    config = asked_for(folder, base_port, organisation)
     if folder.holder() is not None:
         running = folder.config()
-        if base_port not in (None, running.base_port):
+        if config.base_port != running.base_port:
             raise UsageError(f"the node already runs, on base port {running.base_port}", "stop it first with `tongxin down`")
         return None
-    config = settle(folder, base_port, organisation)
     folder.forget_state()
-    runtime.sweep(folder)
+    if folder.exists():
+        runtime.sweep(folder)
+    # Ports that cannot be had are not settled: the next `up` would try them again.
     check_ports(config.ports)
+    settle(folder, base_port, organisation)
     with folder.log("supervisor").open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "node.supervisor", str(folder.root)],
@@ -112,10 +120,11 @@ def check_ports(ports: Ports) -> None:
 
 
 def last_line(path: str) -> str:
-    """The last line of a log that says something."""
+    """The line of a log's end that says why: the last that PostgreSQL calls fatal, else the last that says something."""
     try:
         with open(path, errors="replace") as file:
             lines = [line.strip() for line in file.readlines()[-50:] if line.strip()]
     except FileNotFoundError:
         return "no log"
-    return lines[-1][-300:] if lines else "an empty log"
+    fatal = [line for line in lines if " FATAL: " in line or " PANIC: " in line]
+    return (fatal or lines or ["an empty log"])[-1][-300:]

@@ -28,10 +28,10 @@ from node import opening, topology
 from node.access import Access
 from node.databases import Secrets
 from node.environment import environment
-from node.errors import NodeError, UsageError
+from node.errors import NodeError, UsageError, of_file
 from node.folder import DataFolder
 from node.importing import Report
-from node.terminal import AsJson, DataDir, command, err, opened, out, progress, visible
+from node.terminal import AsJson, DataDir, Unused, command, err, opened, out, progress, visible
 from node.topology import SERVICES, ServiceSpec
 
 log = typer.Typer(no_args_is_help=True, help="Verify, export and prove histories.")
@@ -77,15 +77,28 @@ def opened_log(place: str, keys: list[str] | None, token: str | None, data_dir: 
     own: VerifierKey | None = None
     if spec is not None:
         folder = opened(data_dir)
-        own = LogKeys(folder.secrets / "log", folder.config().organisation).public(spec.name).log
         token = token or Access(folder).node_token()
+        own = _own(folder, spec)
         place = f"{folder.config().ports.url(spec)}/log"
+    elif not Path(place).exists() and "://" not in place:
+        raise NodeError(
+            f"{place} is neither a directory, nor an address, nor a service of the node here",
+            f"the services are {', '.join(one.name for one in SERVICES)}",
+        )
     with _sentences():
         files = open_log(place, token)
         try:
             yield Opened(files, trust.given(keys_of(keys)) if keys else trust.found(files, own), token, spec)
         finally:
             files.close()
+
+
+def _own(folder: DataFolder, service: ServiceSpec) -> VerifierKey:
+    """The key of a service's log, as the node here keeps it."""
+    try:
+        return LogKeys(folder.secrets / "log", folder.config().organisation).public(service.name).log
+    except KeyMalformed as error:
+        raise NodeError(f"the log keys of {service.name} are missing or spoilt: {error}", "start the node with `tongxin up`") from error
 
 
 @contextmanager
@@ -97,7 +110,7 @@ def _sentences() -> Iterator[None]:
     except LogUnreadable as error:
         raise NodeError(str(error)) from error
     except OSError as error:
-        raise NodeError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+        raise NodeError(of_file(error)) from error
     except asyncpg.PostgresError as error:
         raise NodeError(f"the service's database cannot be read: {error}") from error
 
@@ -275,6 +288,7 @@ def check(
     *,
     record: Annotated[Path, typer.Option(help="The record's bytes.")],
     key: Annotated[list[str], typer.Option("--key", help="A verifier key, or a file of them, as a bundle's `keys`.")],
+    data_dir: Unused = None,
 ) -> None:
     """Check that a record stands in a log, with nothing but a proof and the log's key."""
     with _sentences():
@@ -326,6 +340,7 @@ def open_(
     disclosed: Annotated[Path, typer.Argument(metavar="OPENING", help="What `log disclose` wrote.")],
     *,
     record: Annotated[Path, typer.Option(help="The record's bytes; `log check` shows that the log holds them.")],
+    data_dir: Unused = None,
 ) -> None:
     """Check an opened field against the commitment in its record, with nothing else at hand, and print its value."""
     with _sentences():

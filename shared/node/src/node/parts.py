@@ -132,10 +132,9 @@ class BrokerPart(ProcessPart):
 
     def __init__(self, folder: DataFolder, port: int) -> None:
         super().__init__(folder, self.NAME, port)
-        self._broker = NoidaBroker(folder.root / "broker", port)
+        self._broker = NoidaBroker(folder.broker, port)
 
     def command(self) -> Sequence[str]:
-        self._broker.folder.mkdir(exist_ok=True)
         return self._broker.command()
 
     def ready(self) -> bool:

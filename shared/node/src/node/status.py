@@ -1,6 +1,7 @@
 """How a node is: asked of each service, not of the supervisor."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 from pydantic import BaseModel
@@ -39,6 +40,12 @@ def of(folder: DataFolder) -> NodeStatus:
         answers = list(pool.map(lambda service: _ask(service, config.url(service)), SERVICES))
     services = {service.name: answer for service, answer in zip(SERVICES, answers, strict=True)}
     return NodeStatus(ready=folder.runs() and all(each.ready for each in answers), organisation=config.organisation, services=services)
+
+
+def published(now: NodeStatus) -> dict[str, Any]:
+    """What `status --json` promises, and nothing else that somebody would come to rely on."""
+    services = {name: service.model_dump(include={"url", *FIGURES}) for name, service in now.services.items()}
+    return {"ready": now.ready, "services": services}
 
 
 def _ask(service: ServiceSpec, url: str) -> ServiceStatus:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from node.embedded.postgres import PostgresFailed
-from node.errors import NodeError
+from node.errors import Interrupted, NodeError, of_file
 from node.folder import DataFolder, default_root
 from node.importing import Report
 
@@ -25,6 +25,7 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="TONGXIN_DATA_DIR", help="Everything the node keeps. Default: .tongxin in this folder."),
 ]
+Unused = Annotated[Path | None, typer.Option("--data-dir", help="Taken, as by every command, and not looked at.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -37,17 +38,25 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[P, R]], Callabl
             try:
                 return function(*args, **kwargs)
             except NodeError as error:
-                err.print(f"error: {visible(error.what)}", markup=False)
-                if error.remedy:
-                    err.print(f"  {visible(error.remedy)}", markup=False)
-                raise typer.Exit(error.exit_code) from error
+                raise _said(error) from error
             except PostgresFailed as error:
-                err.print(f"error: {error}", markup=False)
-                raise typer.Exit(1) from error
+                raise _said(NodeError(str(error))) from error
+            except OSError as error:
+                raise _said(NodeError(of_file(error))) from error
+            except KeyboardInterrupt as error:
+                raise _said(Interrupted("interrupted")) from error
 
         return group.command(name)(guarded)
 
     return register
+
+
+def _said(error: NodeError) -> typer.Exit:
+    """The failure, told on stderr, as the end of the command."""
+    err.print(f"error: {visible(error.what)}", markup=False)
+    if error.remedy:
+        err.print(f"  {visible(error.remedy)}", markup=False)
+    return typer.Exit(error.exit_code)
 
 
 def visible(text: str) -> str:

@@ -47,6 +47,9 @@ VAULT_SETTINGS = POSTGRES_SETTINGS | {"max_connections": "60", "shared_buffers":
 """Small: the whole node fits in 4 GB (DESIGN 9)."""
 
 
+BASE_PORT_MAX = 65_535 - BROKER_PORT
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Where everything listens, on loopback."""
