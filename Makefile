@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 MEMBERS := shared/contracts shared/foundation shared/node shared/simulated_bank services/membership services/assistance services/rights services/training
 NODE := $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
-.PHONY: help up down test test-kafka check check-locks lock bench asyncapi
+.PHONY: help up down test test-kafka check check-locks lock bench asyncapi errors
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -41,6 +41,10 @@ check: $(VENV)/.dev check-locks  ## style, types, architecture, locks
 asyncapi: $(VENV)/.runtime  ## write docs/asyncapi.json from the contracts
 	@$(BIN)/python -m contracts.asyncapi > docs/asyncapi.json.new
 	@mv docs/asyncapi.json.new docs/asyncapi.json
+
+errors: $(VENV)/.dev  ## write docs/errors.md, the table of problem types, from the sources and their catalogues
+	@$(BIN)/python -m tests.architecture.refusals > docs/errors.md.new
+	@mv docs/errors.md.new docs/errors.md
 
 bench: $(VENV)/.dev  ## every figure a ratio within one run; docs/performance.md
 	$(BIN)/python -m benchmarks

@@ -41,9 +41,6 @@ class IdempotencyKeyReused(Refusal):
 
     status = 422
 
-    def __init__(self) -> None:
-        super().__init__("this idempotency key was used before for another request; use a new key for a new request")
-
 
 class PreconditionFailed(Refusal):
     """The stream is not at the version the caller saw (RFC 9110, 13.1.1)."""
@@ -51,7 +48,7 @@ class PreconditionFailed(Refusal):
     status = 412
 
     def __init__(self, stream: str, version: int) -> None:
-        super().__init__("this has changed since you read it; read it again, then decide", stream=stream, version=version)
+        super().__init__(stream=stream, version=version)
         self.version = version
 
 

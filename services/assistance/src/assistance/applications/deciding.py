@@ -109,12 +109,12 @@ def _parts(command: commands.Decide) -> Sequence[Part]:
 def _check_form(command: commands.Decide) -> None:
     ids = [one.application for one in command.settled]
     if not 1 <= len(ids) <= CASES_MAX or len(set(ids)) < len(ids):
-        raise errors.DecisionMalformed(f"a decision names 1 to {CASES_MAX} applications, each once")
+        raise errors.DecisionMalformed("cases", cases_max=CASES_MAX)
     if command.line is None and any(isinstance(one.outcome, commands.Grant) for one in command.settled):
-        raise errors.DecisionMalformed("a grant names the budget line that pays it")
+        raise errors.DecisionMalformed("line")
     meeting = command.meeting
     if meeting is not None and (len(set(meeting.attendees)) < len(meeting.attendees) or command.by not in meeting.attendees):
-        raise errors.MeetingMalformed("everybody at the table is named once, whoever enters the minutes among them")
+        raise errors.MeetingMalformed("attendees")
 
 
 def _decide(command: commands.Decide, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
@@ -205,7 +205,7 @@ class _Sitting:
             aside = {recusal.principal for recusal in meeting.recusals if recusal.application == application}
             judges = tuple(one for one in meeting.attendees if one not in aside)
             if len(judges) < QUORUM:
-                raise errors.MeetingMalformed(f"{QUORUM} people at least decide on each case, not counting those who step aside")
+                raise errors.MeetingMalformed("quorum", quorum=QUORUM)
         whose = set(people)
         for judge in judges:
             no_conflict(judge, self.desk.state(INTERESTS, judge), whose)

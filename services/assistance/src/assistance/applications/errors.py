@@ -14,14 +14,14 @@ class ApplicationUnknown(Refusal):
     status = 404
 
     def __init__(self, application: str) -> None:
-        super().__init__("there is no such application", application=application)
+        super().__init__(application=application)
 
 
 class ApplicationElsewhere(Refusal):
     """The application is not at the stage that this needs."""
 
     def __init__(self, application: str, stage: str) -> None:
-        super().__init__(f"the application is {stage}", application=application, stage=stage)
+        super().__init__(application=application, stage=stage)
 
 
 class DutiesNotSeparated(Refusal):
@@ -30,7 +30,7 @@ class DutiesNotSeparated(Refusal):
     status = 403
 
     def __init__(self, application: str) -> None:
-        super().__init__("you have had a hand in this case before: somebody else has to do this", application=application)
+        super().__init__(application=application)
 
 
 class FactsMisfit(Refusal):
@@ -39,7 +39,7 @@ class FactsMisfit(Refusal):
     status = 422
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(f"not asked for, or not of their kind: {', '.join(names)}", names=list(names))
+        super().__init__(names=list(names))
 
 
 class DocumentNotAsked(Refusal):
@@ -48,37 +48,31 @@ class DocumentNotAsked(Refusal):
     status = 422
 
     def __init__(self, kind: str) -> None:
-        super().__init__("the programme asks for no paper of this kind", kind=kind)
+        super().__init__(kind=kind)
 
 
 class OutOfSeason(Refusal):
     """The programme takes applications at another time of the year."""
 
     def __init__(self, programme: str) -> None:
-        super().__init__("the programme takes applications at another time of the year", programme=programme)
+        super().__init__(programme=programme)
 
 
 class FileNeeded(Refusal):
     """The programme is for households with a live hardship file, and the person belongs to none of this one."""
 
     def __init__(self, household: str | None) -> None:
-        super().__init__("the programme is for people of a household with a live hardship file", household=household)
+        super().__init__(household=household)
 
 
 class PayeeNotGuardian(Refusal):
     """A minor's aid is paid to the guardian."""
-
-    def __init__(self) -> None:
-        super().__init__("a minor's aid is paid to the guardian whom the household's file names")
 
 
 class VisitMalformed(Refusal):
     """A visit was made on a day that has come, by people who are named once."""
 
     status = 422
-
-    def __init__(self) -> None:
-        super().__init__("a visit is made on a day that has come, by people who are each named once")
 
 
 class DayToCome(Refusal):
@@ -87,42 +81,42 @@ class DayToCome(Refusal):
     status = 422
 
     def __init__(self, day: date) -> None:
-        super().__init__(f"{day} is yet to come; what has happened is recorded once it has", day=day.isoformat())
+        super().__init__(day=day)
 
 
 class NoticeNeeded(Refusal):
     """The programme wants a public notice first, and it was not taken down in time, or an objection was found right."""
 
     def __init__(self, application: str) -> None:
-        super().__init__("a public notice has to have hung its days first, with no objection found right", application=application)
+        super().__init__(application=application)
 
 
 class OnNotice(Refusal):
     """The application is on a public notice already."""
 
     def __init__(self, application: str) -> None:
-        super().__init__("the application is on a public notice", application=application)
+        super().__init__(application=application)
 
 
 class NotEligible(Refusal):
     """The rules say no; `failed` names the conditions, `missing` the facts that are not known."""
 
     def __init__(self, application: str, failed: Sequence[str], missing: Sequence[str] = ()) -> None:
-        super().__init__(f"not eligible: {', '.join(failed)}", application=application, failed=list(failed), missing=list(missing))
+        super().__init__(application=application, failed=list(failed), missing=list(missing))
 
 
 class EligibleNotCompliant(Refusal):
     """The person is eligible, but papers or steps are missing; `lacking` names them 符合条件但手续不全."""
 
     def __init__(self, application: str, lacking: Sequence[str]) -> None:
-        super().__init__(f"eligible, but not compliant: {', '.join(lacking)}", application=application, lacking=list(lacking))
+        super().__init__(application=application, lacking=list(lacking))
 
 
 class ApprovalStale(Refusal):
     """What was seen is not what is so any more; `moved` says what. Look again, then decide."""
 
     def __init__(self, application: str, moved: Sequence[str]) -> None:
-        super().__init__(f"this has moved since you saw it: {', '.join(moved)}", application=application, moved=list(moved))
+        super().__init__(application=application, moved=list(moved))
 
 
 class HigherLevelNeeded(Refusal):
@@ -130,11 +124,10 @@ class HigherLevelNeeded(Refusal):
 
     def __init__(self, application: str, fen: int, level: Level, by: DecidedBy) -> None:
         super().__init__(
-            f"this amount is decided by a {by} at the level of the {level} or above",
             application=application,
             fen=fen,
-            level=str(level),
-            by=str(by),
+            level=level,
+            by=by,
         )
 
 
@@ -142,7 +135,7 @@ class AmountNotEntitled(Refusal):
     """The amount is not what the rules come to; only discretionary programmes may give less, and none more."""
 
     def __init__(self, application: str, entitled_fen: int, asked_fen: int) -> None:
-        super().__init__("the rules come to another amount", application=application, entitled_fen=entitled_fen, asked_fen=asked_fen)
+        super().__init__(application=application, entitled_fen=entitled_fen, asked_fen=asked_fen)
 
 
 class OutsideArea(Refusal):
@@ -151,7 +144,7 @@ class OutsideArea(Refusal):
     status = 403
 
     def __init__(self, application: str) -> None:
-        super().__init__("this application is of a union that you do not decide for", application=application)
+        super().__init__(application=application)
 
 
 class MeetingMalformed(Refusal):
@@ -159,31 +152,25 @@ class MeetingMalformed(Refusal):
 
     status = 422
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-
 
 class DecisionMalformed(Refusal):
     """A decision names 1 to CASES_MAX applications of one programme, each once, and a budget line where it grants anything."""
 
     status = 422
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-
 
 class DecisionExists(Refusal):
     """A decision of this id was taken."""
 
     def __init__(self, decision: str) -> None:
-        super().__init__("this decision was taken before", decision=decision)
+        super().__init__(decision=decision)
 
 
 class AppealLate(Refusal):
     """The term for an appeal is over."""
 
     def __init__(self, until: date) -> None:
-        super().__init__(f"an appeal was possible until {until}", until=until.isoformat())
+        super().__init__(until=until)
 
 
 class AppealBelow(Refusal):
@@ -192,4 +179,4 @@ class AppealBelow(Refusal):
     status = 403
 
     def __init__(self, level: Level) -> None:
-        super().__init__("an appeal is settled above the level that refused", level=str(level))
+        super().__init__(level=level)

@@ -9,7 +9,7 @@ class BankFileUnreadable(Refusal):
     status = 422
 
     def __init__(self, rule: str, place: int = 0) -> None:
-        super().__init__("this is not a file of the bank's that can be read", rule=rule, place=place)
+        super().__init__(rule, rule=rule, place=place)
         self.rule, self.place = rule, place
 
 
@@ -17,4 +17,4 @@ class FileNotRendered(Refusal):
     """The file to the bank cannot be written: an amount or an account does not fit its format, or an account was erased."""
 
     def __init__(self, rule: str, entitlement: str | None = None) -> None:
-        super().__init__("the file to the bank cannot be written", rule=rule, entitlement=entitlement)
+        super().__init__(rule, rule=rule, entitlement=entitlement)

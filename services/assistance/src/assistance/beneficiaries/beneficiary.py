@@ -16,14 +16,14 @@ class AlreadyGranted(Refusal):
     """The beneficiary has this programme's aid for that period already."""
 
     def __init__(self, application: str, period: str) -> None:
-        super().__init__("aid of this programme was granted for this period already", application=application, period=period)
+        super().__init__(application=application, period=period)
 
 
 class AidIsStopped(Refusal):
     """Nothing is granted or paid to this person now: a death is recorded, or an erasure."""
 
     def __init__(self, reason: StopReason) -> None:
-        super().__init__("nothing is granted or paid to this person now", reason=str(reason))
+        super().__init__(reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,4 +10,4 @@ class PersonUnknown(Refusal):
     status = 404
 
     def __init__(self, person: PersonId) -> None:
-        super().__init__("nothing is known of this person here", person=person)
+        super().__init__(person=person)

@@ -6,18 +6,13 @@ from contracts.assistance.funds import EntitlementId, LineId
 from foundation.decider import Refusal
 
 
-def yuan(fen: int) -> str:
-    """An amount as it is written: 1,234.50."""
-    return f"{fen // 100:,}.{fen % 100:02}"
-
-
 class LineUnknown(Refusal):
     """There is no such budget line."""
 
     status = 404
 
     def __init__(self, line: LineId) -> None:
-        super().__init__("there is no such budget line", line=line)
+        super().__init__(line=line)
 
 
 class LineExhausted(Refusal):
@@ -25,7 +20,6 @@ class LineExhausted(Refusal):
 
     def __init__(self, line: LineId, available_fen: int, asked_fen: int) -> None:
         super().__init__(
-            f"the line has {yuan(available_fen)} yuan available, {yuan(asked_fen)} are asked for",
             line=line,
             available_fen=available_fen,
             asked_fen=asked_fen,
@@ -36,7 +30,7 @@ class LineClosed(Refusal):
     """The line's year is closed; what was left of it was carried over."""
 
     def __init__(self, line: LineId, into_line: LineId) -> None:
-        super().__init__("the year of this budget line is closed", line=line, into_line=into_line)
+        super().__init__(line=line, into_line=into_line)
 
 
 class PeriodIsClosed(Refusal):
@@ -44,10 +38,9 @@ class PeriodIsClosed(Refusal):
 
     def __init__(self, line: LineId, booked_on: date, closed_through: date) -> None:
         super().__init__(
-            f"the books are closed through {closed_through}, and {booked_on} lies before",
             line=line,
-            booked_on=booked_on.isoformat(),
-            closed_through=closed_through.isoformat(),
+            booked_on=booked_on,
+            closed_through=closed_through,
         )
 
 
@@ -55,14 +48,14 @@ class BookedOutsideYear(Refusal):
     """A line's bookings are days of its own year."""
 
     def __init__(self, line: LineId, booked_on: date, year: int) -> None:
-        super().__init__(f"{booked_on} is no day of {year}, the year of this line", line=line, booked_on=booked_on.isoformat(), year=year)
+        super().__init__(line=line, booked_on=booked_on, year=year)
 
 
 class BookedAhead(Refusal):
     """Nothing is booked on a day that is yet to come, and nothing is spent before its year begins."""
 
     def __init__(self, line: LineId, booked_on: date) -> None:
-        super().__init__(f"{booked_on} is yet to come", line=line, booked_on=booked_on.isoformat())
+        super().__init__(line=line, booked_on=booked_on)
 
 
 class AmountOutOfRange(Refusal):
@@ -71,7 +64,7 @@ class AmountOutOfRange(Refusal):
     status = 422
 
     def __init__(self, fen: int) -> None:
-        super().__init__("an amount is from 0.01 yuan to a hundred thousand million", fen=fen)
+        super().__init__(fen=fen)
 
 
 class ItemsOutOfRange(Refusal):
@@ -80,28 +73,28 @@ class ItemsOutOfRange(Refusal):
     status = 422
 
     def __init__(self, items_max: int) -> None:
-        super().__init__(f"name 1 to {items_max} entitlements, each once", items_max=items_max)
+        super().__init__(items_max=items_max)
 
 
 class PurposeMismatch(Refusal):
     """The line's money serves another purpose."""
 
     def __init__(self, line: LineId, purpose: str, asked: str) -> None:
-        super().__init__(f"the line's money is for {purpose}, not for {asked}", line=line, purpose=purpose, asked=asked)
+        super().__init__(line=line, purpose=purpose, asked=asked)
 
 
 class SourceMismatch(Refusal):
     """Balances stay with their source, and what comes back late with its organisation."""
 
     def __init__(self, line: LineId, into_line: LineId) -> None:
-        super().__init__("that line is of another organisation or source, or not of a later year", line=line, into_line=into_line)
+        super().__init__(line=line, into_line=into_line)
 
 
 class EarmarkedElsewhere(Refusal):
     """Earmarked money serves its own purpose (专款专用): it is not adjusted away."""
 
     def __init__(self, line: LineId, purpose: str) -> None:
-        super().__init__(f"the line's money is earmarked for {purpose} and cannot go to another purpose", line=line, purpose=purpose)
+        super().__init__(line=line, purpose=purpose)
 
 
 class AdjustedToItself(Refusal):
@@ -110,42 +103,42 @@ class AdjustedToItself(Refusal):
     status = 422
 
     def __init__(self, purpose: str) -> None:
-        super().__init__(f"the money is for {purpose} already", purpose=purpose)
+        super().__init__(purpose=purpose)
 
 
 class NotBelow(Refusal):
     """Money is allotted to an organisation below, never to a sibling, to one above or to itself."""
 
     def __init__(self, organisation: str, to_organisation: str) -> None:
-        super().__init__(f"{to_organisation} does not stand below {organisation}", organisation=organisation)
+        super().__init__(organisation=organisation, to_organisation=to_organisation)
 
 
 class ReservationExists(Refusal):
     """This reservation was made for other entitlements or amounts."""
 
     def __init__(self, reservation: str) -> None:
-        super().__init__("this reservation was made otherwise; a new decision takes a new reservation", reservation=reservation)
+        super().__init__(reservation=reservation)
 
 
 class EntitlementTaken(Refusal):
     """The entitlement holds money of this line already, or was paid from it."""
 
     def __init__(self, entitlement: EntitlementId, reservation: str) -> None:
-        super().__init__("this entitlement has its money already", entitlement=entitlement, reservation=reservation)
+        super().__init__(entitlement=entitlement, reservation=reservation)
 
 
 class EntitlementNotReserved(Refusal):
     """The entitlement holds nothing under this reservation."""
 
     def __init__(self, entitlement: EntitlementId) -> None:
-        super().__init__("this entitlement holds nothing under that reservation", entitlement=entitlement)
+        super().__init__(entitlement=entitlement)
 
 
 class AlreadyPaid(Refusal):
     """The entitlement was paid: what it held can only come back by a return."""
 
     def __init__(self, entitlement: EntitlementId, instruction: str | None) -> None:
-        super().__init__("this entitlement has been paid by another instruction", entitlement=entitlement, instruction=instruction)
+        super().__init__(entitlement=entitlement, instruction=instruction)
 
 
 class NotPaid(Refusal):
@@ -153,7 +146,6 @@ class NotPaid(Refusal):
 
     def __init__(self, entitlement: EntitlementId, paid_fen: int, asked_fen: int) -> None:
         super().__init__(
-            f"{yuan(paid_fen)} yuan of this entitlement stand paid, {yuan(asked_fen)} are said to have come back",
             entitlement=entitlement,
             paid_fen=paid_fen,
             asked_fen=asked_fen,
@@ -164,28 +156,28 @@ class HeldInPart(Refusal):
     """What stays set aside for an entitlement after a return is all of it."""
 
     def __init__(self, entitlement: EntitlementId) -> None:
-        super().__init__("only a payment that came back whole stays set aside", entitlement=entitlement)
+        super().__init__(entitlement=entitlement)
 
 
 class ReservationsOpen(Refusal):
     """A year is closed once every reservation is paid or voided."""
 
     def __init__(self, line: LineId, reserved_fen: int) -> None:
-        super().__init__(f"{yuan(reserved_fen)} yuan are still set aside: pay or void them first", line=line, reserved_fen=reserved_fen)
+        super().__init__(line=line, reserved_fen=reserved_fen)
 
 
 class YearNotOver(Refusal):
     """A year is closed on its last day or later."""
 
     def __init__(self, line: LineId, year: int) -> None:
-        super().__init__(f"{year} is not over", line=line, year=year)
+        super().__init__(line=line, year=year)
 
 
 class NotClosed(Refusal):
     """What comes back while the line's year is open goes back into this very line."""
 
     def __init__(self, line: LineId) -> None:
-        super().__init__("the line's year is open: the money goes back into this line itself", line=line)
+        super().__init__(line=line)
 
 
 class ProposalUnknown(Refusal):
@@ -194,28 +186,28 @@ class ProposalUnknown(Refusal):
     status = 404
 
     def __init__(self, proposal: str) -> None:
-        super().__init__("there is no such proposal", proposal=proposal)
+        super().__init__(proposal=proposal)
 
 
 class ProposalExists(Refusal):
     """The id stands for another proposal."""
 
     def __init__(self, proposal: str) -> None:
-        super().__init__("this proposal was made otherwise", proposal=proposal)
+        super().__init__(proposal=proposal)
 
 
 class ProposalSettled(Refusal):
     """The proposal was approved or rejected."""
 
     def __init__(self, proposal: str) -> None:
-        super().__init__("this proposal has been decided", proposal=proposal)
+        super().__init__(proposal=proposal)
 
 
 class ProposalStale(Refusal):
     """What is approved is not what was proposed."""
 
     def __init__(self, proposal: str) -> None:
-        super().__init__("the proposal is otherwise than what you approve; read it again", proposal=proposal)
+        super().__init__(proposal=proposal)
 
 
 class MakerApproves(Refusal):
@@ -224,7 +216,7 @@ class MakerApproves(Refusal):
     status = 403
 
     def __init__(self, proposal: str) -> None:
-        super().__init__("who proposed a move of budget does not decide on it", proposal=proposal)
+        super().__init__(proposal=proposal)
 
 
 class SourceUnknown(Refusal):
@@ -233,7 +225,7 @@ class SourceUnknown(Refusal):
     status = 422
 
     def __init__(self, source: str) -> None:
-        super().__init__("there is no source of money with this code", source=source)
+        super().__init__(source=source)
 
 
 class PurposeUnknown(Refusal):
@@ -242,4 +234,4 @@ class PurposeUnknown(Refusal):
     status = 422
 
     def __init__(self, purpose: str) -> None:
-        super().__init__("there is no purpose of money with this code", purpose=purpose)
+        super().__init__(purpose=purpose)

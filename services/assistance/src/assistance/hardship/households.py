@@ -51,12 +51,12 @@ def checked(particulars: Particulars) -> PersonId:
     people = [one.person for one in particulars.members]
     applicants = [one.person for one in particulars.members if one.relation is Relation.applicant]
     if len(applicants) != 1:
-        raise errors.HouseholdMalformed("a household has one applicant")
+        raise errors.HouseholdMalformed("applicant")
     if len(set(people)) < len(people):
-        raise errors.HouseholdMalformed("somebody is named twice")
+        raise errors.HouseholdMalformed("twice")
     for one in particulars.members:
         if one.minor and (one.guardian is None or one.consent is None or one.guardian == one.person):
-            raise errors.HouseholdMalformed("a minor has a guardian, and the guardian's signed consent")
+            raise errors.HouseholdMalformed("guardian")
     return applicants[0]
 
 
@@ -156,7 +156,7 @@ def _revise(command: commands.Revise, states: Sequence[Any], now: datetime) -> S
 def _gone(file: Live, leaving: Sequence[PersonId], particulars: Particulars) -> None:
     gone = {one.person for one in file.members} - set(_people(particulars))
     if gone != set(leaving):
-        raise errors.HouseholdMalformed("who leaves the household is who was in it and is not named now")
+        raise errors.HouseholdMalformed("leaving")
 
 
 REVISE: JointDecider[commands.Revise] = JointDecider(parts=_revise_parts, decide=_revise)
@@ -185,7 +185,7 @@ def _join(command: commands.Join, states: Sequence[Any], now: datetime) -> Seque
     no_conflict(command.by, desk.state(INTERESTS, command.by), _concerned(command.particulars, (*ending.people, *staying.people)))
     before = {one.person for one in (*ending.members, *staying.members)}
     if before - set(_people(command.particulars)) != set(command.leaving):
-        raise errors.HouseholdMalformed("everybody of both files is named, or leaves")
+        raise errors.HouseholdMalformed("both")
     _leave(desk, command.household, [one.person for one in ending.members])
     _leave(desk, command.into, command.leaving)
     _enter(desk, command.into, _people(command.particulars))
@@ -235,7 +235,7 @@ def _close(command: commands.Close, states: Sequence[Any], now: datetime) -> Seq
     file = live(found, command.household)
     no_conflict(command.by, desk.state(INTERESTS, command.by), file.people)
     if set(command.people) != {one.person for one in file.members}:
-        raise errors.HouseholdMalformed("everybody of the household is named")
+        raise errors.HouseholdMalformed("everybody")
     _leave(desk, command.household, command.people)
     closed = HardshipFileClosed(household=command.household, reason=command.reason, closed_on=command.on, call_back_on=command.call_back_on)
     desk.add(FILE, command.household, closed)

@@ -17,16 +17,13 @@ class ConflictOfInterest(Refusal):
     status = 403
 
     def __init__(self, principal: Principal) -> None:
-        super().__init__("a declared relative or interest is concerned: somebody else has to do this", principal=principal)
+        super().__init__(principal=principal)
 
 
 class OwnWithdrawal(Refusal):
     """A declaration is withdrawn by somebody else's decision."""
 
     status = 403
-
-    def __init__(self) -> None:
-        super().__init__("nobody withdraws a declaration of their own")
 
 
 @dataclass(frozen=True, slots=True)

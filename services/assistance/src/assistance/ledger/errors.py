@@ -9,4 +9,4 @@ class NothingBooked(Refusal):
     status = 404
 
     def __init__(self, id: str) -> None:
-        super().__init__("nothing was booked under this id", id=id)
+        super().__init__(id=id)

@@ -11,14 +11,14 @@ class NoticeUnknown(Refusal):
     status = 404
 
     def __init__(self, notice: str) -> None:
-        super().__init__("there is no such notice", notice=notice)
+        super().__init__(notice=notice)
 
 
 class NoticeExists(Refusal):
     """A notice of this id hangs or hung."""
 
     def __init__(self, notice: str) -> None:
-        super().__init__("this notice was posted before", notice=notice)
+        super().__init__(notice=notice)
 
 
 class NoticeMalformed(Refusal):
@@ -26,36 +26,33 @@ class NoticeMalformed(Refusal):
 
     status = 422
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-
 
 class SheetDiffers(Refusal):
     """The sheet that would hang now is another one than the caller has looked at."""
 
     def __init__(self, sheet: str) -> None:
-        super().__init__("the sheet has changed since it was looked at", sheet=sheet)
+        super().__init__(sheet=sheet)
 
 
 class SheetNotKept(Refusal):
     """The sheet that hung cannot be made again: names were erased or changed since. Its digest is in the history."""
 
     def __init__(self, notice: str, sheet: str) -> None:
-        super().__init__("the sheet that hung cannot be made again", notice=notice, sheet=sheet)
+        super().__init__(notice=notice, sheet=sheet)
 
 
 class NoticeStillHangs(Refusal):
     """The notice comes down after its last day."""
 
     def __init__(self, until: date) -> None:
-        super().__init__(f"the notice hangs until {until}", until=until.isoformat())
+        super().__init__(until=until)
 
 
 class NoticeDown(Refusal):
     """The notice has been taken down."""
 
     def __init__(self, notice: str) -> None:
-        super().__init__("the notice has been taken down", notice=notice)
+        super().__init__(notice=notice)
 
 
 class NotOnNotice(Refusal):
@@ -64,7 +61,7 @@ class NotOnNotice(Refusal):
     status = 422
 
     def __init__(self, application: str) -> None:
-        super().__init__("the application is not on this notice", application=application)
+        super().__init__(application=application)
 
 
 class ObjectionUnknown(Refusal):
@@ -73,20 +70,17 @@ class ObjectionUnknown(Refusal):
     status = 404
 
     def __init__(self, objection: str) -> None:
-        super().__init__("there is no such objection to this notice", objection=objection)
+        super().__init__(objection=objection)
 
 
 class ObjectionsOpen(Refusal):
     """Objections are looked into before the notice counts."""
 
     def __init__(self, objections: list[str]) -> None:
-        super().__init__("objections have not been settled", objections=objections)
+        super().__init__(objections=objections)
 
 
 class OwnObjection(Refusal):
     """Whoever posted the notice, or made a case on it, does not settle objections to it."""
 
     status = 403
-
-    def __init__(self) -> None:
-        super().__init__("somebody else than those who made the case settles an objection to it")

@@ -161,7 +161,7 @@ NOTICE: Decider[Notice, Object] = Decider(category="notice", initial=Unposted(),
 
 def _post_parts(command: Post) -> Sequence[Part]:
     if not 1 <= len(command.applications) <= LISTED_MAX or len(set(command.applications)) < len(command.applications):
-        raise errors.NoticeMalformed(f"a notice lists 1 to {LISTED_MAX} applications, each once")
+        raise errors.NoticeMalformed("listed", listed_max=LISTED_MAX)
     listed = [Part(APPLICATION, application) for application in command.applications]
     return once([Part(NOTICE, command.notice), Part(PROGRAMME, command.programme), Part(INTERESTS, command.by), *listed])
 
@@ -173,7 +173,7 @@ def _post(command: Post, states: Sequence[Any], now: datetime) -> Sequence[Seque
         raise errors.NoticeExists(command.notice)
     rules = rules_on(desk.state(PROGRAMME, command.programme), command.programme, day_in_china(now)).definition
     if rules.notice is None:
-        raise errors.NoticeMalformed("this programme is not posted")
+        raise errors.NoticeMalformed("programme")
     until = command.calendar.after(command.on, rules.notice.working_days)
     for listed in command.applications:
         application = known(desk.state(APPLICATION, listed), listed)
@@ -252,7 +252,7 @@ def _take_down(command: TakeDown, states: Sequence[Any], now: datetime) -> Seque
     if unsettled := [objection for objection, (_, upheld) in found.objections.items() if upheld is None]:
         raise errors.ObjectionsOpen(unsettled)
     if set(command.applications) != set(found.posted.applications):
-        raise errors.NoticeMalformed("a notice comes down with everything on it")
+        raise errors.NoticeMalformed("whole")
     desk.add(NOTICE, command.notice, NoticeTakenDown(notice=command.notice, photo=command.photo, taken_down_on=command.on))
     upheld = {application for application, was in found.objections.values() if was}
     for listed in command.applications:

@@ -10,14 +10,14 @@ class PayFirstNotOffered(Refusal):
     """The programme pays nothing before its papers are there."""
 
     def __init__(self, programme: str) -> None:
-        super().__init__("this programme pays nothing before its papers are there", programme=programme)
+        super().__init__(programme=programme)
 
 
 class EmergencyAmountTooHigh(Refusal):
     """More is asked for than the programme pays at once."""
 
     def __init__(self, max_fen: int, asked_fen: int) -> None:
-        super().__init__("the programme pays less than this at once", max_fen=max_fen, asked_fen=asked_fen)
+        super().__init__(max_fen=max_fen, asked_fen=asked_fen)
 
 
 class DiscretionCutOff(Refusal):
@@ -25,7 +25,6 @@ class DiscretionCutOff(Refusal):
 
     def __init__(self, obligations: Sequence[str], overdue_fen: int) -> None:
         super().__init__(
-            "papers of earlier emergency payments are overdue: nothing more is paid first in this name",
             obligations=list(obligations),
             overdue_fen=overdue_fen,
         )
@@ -36,7 +35,6 @@ class ExposureTooHigh(Refusal):
 
     def __init__(self, open_fen: int, asked_fen: int, limit_fen: int) -> None:
         super().__init__(
-            "with this, more would be open in this name than the programme allows",
             open_fen=open_fen,
             asked_fen=asked_fen,
             limit_fen=limit_fen,
@@ -49,14 +47,14 @@ class ObligationUnknown(Refusal):
     status = 404
 
     def __init__(self, obligation: str) -> None:
-        super().__init__("there is no such obligation", obligation=obligation)
+        super().__init__(obligation=obligation)
 
 
 class ObligationClosed(Refusal):
     """The obligation was closed otherwise."""
 
     def __init__(self, obligation: str, by: str) -> None:
-        super().__init__(f"this obligation was closed: {by}", obligation=obligation, by=by)
+        super().__init__(obligation=obligation, by=by)
 
 
 class ClosedByAuthoriser(Refusal):
@@ -65,21 +63,21 @@ class ClosedByAuthoriser(Refusal):
     status = 403
 
     def __init__(self, obligation: str) -> None:
-        super().__init__("somebody else than the authoriser checks the papers or gives them up", obligation=obligation)
+        super().__init__(obligation=obligation)
 
 
 class PapersMissing(Refusal):
     """Papers that the programme asks for are not there yet."""
 
     def __init__(self, kinds: Sequence[str]) -> None:
-        super().__init__(f"not there yet: {', '.join(kinds)}", kinds=list(kinds))
+        super().__init__(kinds=list(kinds))
 
 
 class RecoveredInPart(Refusal):
     """An obligation ends when all of the money is back."""
 
     def __init__(self, fen: int, recovered_fen: int) -> None:
-        super().__init__("not all of the money is back", fen=fen, recovered_fen=recovered_fen)
+        super().__init__(fen=fen, recovered_fen=recovered_fen)
 
 
 class WriteOffBelow(Refusal):
@@ -88,11 +86,11 @@ class WriteOffBelow(Refusal):
     status = 403
 
     def __init__(self, level: Level) -> None:
-        super().__init__("this is written off above the level that paid", level=str(level))
+        super().__init__(level=level)
 
 
 class NotDueYet(Refusal):
     """The day on which the papers are due has not passed."""
 
     def __init__(self, obligation: str) -> None:
-        super().__init__("the papers are not due yet", obligation=obligation)
+        super().__init__(obligation=obligation)

@@ -14,7 +14,7 @@ class LevelUnknown(Refusal):
     """Membership has not told of this union here."""
 
     def __init__(self, organisation: OrgCode) -> None:
-        super().__init__("the level of this union is not known here", organisation=organisation)
+        super().__init__(organisation=organisation)
 
 
 async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:

@@ -34,7 +34,7 @@ def parsed(toml: str) -> ProgrammeDefinition:
     try:
         return definition(tomllib.loads(toml))
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionMalformed("file", str(error)) from None
+        raise DefinitionMalformed("file", "toml", reason=str(error)) from None
 
 
 def definition(data: dict[str, Any]) -> ProgrammeDefinition:
@@ -46,7 +46,7 @@ def definition(data: dict[str, Any]) -> ProgrammeDefinition:
         found = ProgrammeDefinition.model_validate_json(json.dumps(data, default=str), extra="forbid")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        raise DefinitionMalformed(".".join(str(part) for part in first["loc"]), first["msg"]) from None
+        raise DefinitionMalformed(".".join(str(part) for part in first["loc"]), "form", reason=first["msg"]) from None
     check(found)
     return found
 
@@ -59,29 +59,29 @@ def digest_of(found: ProgrammeDefinition) -> str:
 def check(found: ProgrammeDefinition) -> None:
     """Raises DefinitionMalformed on the first part that cannot be meant."""
     if found.valid_until is not None and found.valid_until <= found.valid_from:
-        raise DefinitionMalformed("valid_until", "it ends after it begins")
+        raise DefinitionMalformed("valid_until", "period")
     known = facts.known(found)
     names = [fact.name for fact in found.facts]
     if clash := [name for name in names if name in facts.FILE or name in facts.LIVE or names.count(name) > 1]:
-        raise DefinitionMalformed("facts", f"{clash[0]} is known to every programme, or asked for twice")
+        raise DefinitionMalformed("facts", "known", fact=clash[0])
     for fact in found.facts:
         if (fact.kind is FactKind.choice) is not bool(fact.choices):
-            raise DefinitionMalformed(f"facts.{fact.name}", "a choice lists its choices, and nothing else does")
+            raise DefinitionMalformed(f"facts.{fact.name}", "choices")
     conditions = [one.name for one in (*found.conditions, *found.exclusions)]
     if len(set(conditions)) < len(conditions):
-        raise DefinitionMalformed("conditions", "two have one name")
+        raise DefinitionMalformed("conditions", "names")
     if len({one.kind for one in found.documents}) < len(found.documents):
-        raise DefinitionMalformed("documents", "two are of one kind")
+        raise DefinitionMalformed("documents", "kinds")
     for where, source, kinds in _rules(found):
         try:
             kind = rule(source).kind(known)
         except RuleMalformed as error:
-            raise DefinitionMalformed(where, str(error)) from None
+            raise DefinitionMalformed(where, "rule", reason=str(error)) from None
         if kind not in kinds:
-            raise DefinitionMalformed(where, f"{kind} stands where {' or '.join(sorted(kinds))} is wanted")
+            raise DefinitionMalformed(where, "kind", kind=kind, wanted=sorted(kinds))
         asked = set(rule(source).facts)
         if asked & facts.LIVE.keys() and (asked - facts.LIVE.keys() or not where.startswith(("conditions", "exclusions"))):
-            raise DefinitionMalformed(where, "facts of the day stand in conditions of their own: what was verified is not looked at again")
+            raise DefinitionMalformed(where, "live")
     _check_entitlement(found)
     _check_route(found)
 
@@ -104,20 +104,20 @@ def _rules(found: ProgrammeDefinition) -> Iterator[tuple[str, str, frozenset[Fac
 def _check_entitlement(found: ProgrammeDefinition) -> None:
     bands = found.entitlement.bands if isinstance(found.entitlement, Banded) else ()
     if any(band.over_fen >= after.over_fen for band, after in pairwise(bands)):
-        raise DefinitionMalformed("entitlement.bands", "each band begins above the one before")
+        raise DefinitionMalformed("entitlement.bands", "bands")
 
 
 def _check_route(found: ProgrammeDefinition) -> None:
     *bounded, last = found.route
     if last.up_to_fen is not None or any(step.up_to_fen is None for step in bounded):
-        raise DefinitionMalformed("route", "the last step, and it alone, takes any amount")
+        raise DefinitionMalformed("route", "last-step")
     limits = [step.up_to_fen or 0 for step in bounded]
     if any(low >= high for low, high in pairwise(limits)):
-        raise DefinitionMalformed("route", "each step goes further than the one before")
+        raise DefinitionMalformed("route", "steps")
     for step, after in pairwise(found.route):
         if LEVELS.index(after.level) > LEVELS.index(step.level) or (
             after.level is step.level and step.by is DecidedBy.meeting and after.by is DecidedBy.person
         ):
-            raise DefinitionMalformed("route", "more money is never decided lower down, or by fewer people")
+            raise DefinitionMalformed("route", "levels")
     if found.pay_first is not None and found.pay_first.max_fen > found.pay_first.exposure_max_fen:
-        raise DefinitionMalformed("pay_first", "one payment stays within what may be open")
+        raise DefinitionMalformed("pay_first", "pay-first")

@@ -1,5 +1,7 @@
 """The rules that a programme can break."""
 
+from typing import Any
+
 from foundation.decider import Refusal
 
 
@@ -9,14 +11,14 @@ class ProgrammeUnknown(Refusal):
     status = 404
 
     def __init__(self, programme: str) -> None:
-        super().__init__("there is no such programme", programme=programme)
+        super().__init__(programme=programme)
 
 
 class ProgrammeNotInForce(Refusal):
     """The programme's rules do not hold on this day."""
 
     def __init__(self, programme: str) -> None:
-        super().__init__("this programme is not in force on that day", programme=programme)
+        super().__init__(programme=programme)
 
 
 class DefinitionMalformed(Refusal):
@@ -24,12 +26,12 @@ class DefinitionMalformed(Refusal):
 
     status = 422
 
-    def __init__(self, where: str, why: str) -> None:
-        super().__init__(f"{where}: {why}", where=where)
+    def __init__(self, where: str, why: str, **members: Any) -> None:
+        super().__init__(why, where=where, **members)
 
 
 class ProgrammeOfAnother(Refusal):
     """Another union's programme has this code."""
 
     def __init__(self, programme: str, organisation: str) -> None:
-        super().__init__("another union publishes a programme under this code", programme=programme, organisation=organisation)
+        super().__init__(programme=programme, organisation=organisation)

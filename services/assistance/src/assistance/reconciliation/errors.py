@@ -44,6 +44,15 @@ class StatementMissing(Refusal):
         super().__init__(account=account, day=day)
 
 
+class BookingDayMissing(Refusal):
+    """The sheet says what was paid and not when; nobody else will say it of a batch that was brought by hand."""
+
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
 class ExceptionUnknown(Refusal):
     """There is no such exception."""
 

@@ -57,9 +57,10 @@ def _sentences(found: Mapping[str, Any]) -> tuple[str, str]:
     if isinstance(broken, ValueRefused):
         zh, en = (published("values", language)[broken.rule].format_map(broken.arguments) for language in LANGUAGES)
         return zh, en
-    zh, en = (texts(language) for language in LANGUAGES)
-    own = en.get(kind)
-    return zh.get(kind, zh["invalid"]).format_map(context), own.format_map(context) if own else _pydantics(found, en["invalid"])
+    chinese, english = (texts(language) for language in LANGUAGES)
+    own = english.get(kind)
+    said = own.format_map(context) if own else _pydantics(found, english["invalid"])
+    return chinese.get(kind, chinese["invalid"]).format_map(context), said
 
 
 def _pydantics(found: Mapping[str, Any], invalid: str) -> str:
