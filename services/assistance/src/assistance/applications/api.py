@@ -160,10 +160,10 @@ def _settle(body: requests.CaseBody, it: Known, standing: str | None, **together
     outcome: commands.Grant | commands.Refuse = commands.Grant(body.fen)
     if body.outcome == "refuse":
         if body.reason is None or body.fen is not None:
-            raise errors.DecisionMalformed("a refusal gives a reason, and no amount")
+            raise errors.DecisionMalformed("refusal")
         outcome = commands.Refuse(body.reason)
     elif body.reason is not None:
-        raise errors.DecisionMalformed("only a refusal gives a reason")
+        raise errors.DecisionMalformed("reason")
     return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing, **together)
 
 

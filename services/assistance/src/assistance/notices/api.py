@@ -114,7 +114,7 @@ def posting(calendar: WorkingDays) -> Router:
         programme = (await application_found(body.applications[0], app)).case.programme
         rules = rules_on((await app.state(PROGRAMME, programme))[0], programme, app.today()).definition
         if rules.notice is None:
-            raise errors.NoticeMalformed("this programme is not posted")
+            raise errors.NoticeMalformed("programme")
         days = rules.notice.working_days
         found = [await listed(one, app, by=caller.principal) for one in body.applications]
         template = template_on(body.on)
