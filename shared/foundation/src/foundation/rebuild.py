@@ -220,7 +220,11 @@ class _Rebuild:
                 )
                 self.tables[projection.name] = projection.physical(build)
                 for table in projection.tables:
-                    await self.connection.execute(f"create table {self.tables[projection.name][table.name]} ({table.columns})")
+                    name = self.tables[projection.name][table.name]
+                    await self.connection.execute(f"create table {name} ({table.columns})")
+                    for column in sorted(table.personal):
+                        # The planner's statistics would quote names and numbers.
+                        await self.connection.execute(f"alter table {name} alter column {column} set statistics 0")
 
     async def write(self, batch: Batch) -> None:
         """Apply events, and commit them."""

@@ -85,6 +85,8 @@ async def test_the_digest_sees_a_difference_but_nothing_personal(pool: Pool, sto
     assert await digest_of(pool) != same
     await rebuild(group(), store, pool)
     assert await digest_of(pool) == same
+    quoted = await pool.fetch("select attname from pg_stats where tablename like 'units%' order by 1")
+    assert [row[0] for row in quoted] == ["parent", "unit"], "the planner's statistics would quote names"
 
 
 async def test_readers_see_no_gap_while_events_come_in_and_rebuilds_run(pool: Pool, store: MemoryStore) -> None:

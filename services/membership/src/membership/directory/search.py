@@ -38,12 +38,13 @@ cross join lateral (
       and (k.current or not $8)
       and ($4::text[] is null or k.organisation in (select o from unnest($4) o))
       and (r.also is null or exists (
-          select from directory_people p, unnest(p.keys) o (key) where p.person = k.person and starts_with(o.key, r.also)
+          select from directory_people p, string_to_table(p.keys, E'\\n') o (key) where p.person = k.person and starts_with(o.key, r.also)
       ))
       and not exists (
-          select from directory_people p, unnest(p.keys) o (key), unnest($1::text[], $2::text[], $3::text[]) e (low, high, also)
+          select from directory_people p, string_to_table(p.keys, E'\\n') o (key),
+            unnest($1::text[], $2::text[], $3::text[]) e (low, high, also)
           where p.person = k.person and o.key < k.key and o.key >= e.low and o.key < e.high
-            and (e.also is null or exists (select from unnest(p.keys) a (key) where starts_with(a.key, e.also)))
+            and (e.also is null or exists (select from string_to_table(p.keys, E'\\n') a (key) where starts_with(a.key, e.also)))
       )
     order by k.key, k.person limit $7
 ) f
