@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from hmac import digest as hmac_digest
 from typing import Any
@@ -70,6 +71,7 @@ class PostgresVault:
         self._fresh = Freshness(stale_seconds)
         self._by_owner: Recent[KeyOf, Key] = Recent(remembered_max)
         self._by_kid: Recent[str, Key | Tombstone | Withheld] = Recent(remembered_max)
+        self._opened: dict[str, bool] = {}  # the purposes that this process has opened values of, and whether they are confidential
         self._make: Shared[KeyOf, Key] = Shared(self._keys_for)
         self._fetch: Shared[str, Key | Tombstone | Withheld] = Shared(self._keys)
         self._identify = Shared(self._persons)
@@ -114,6 +116,7 @@ class PostgresVault:
         self._fresh.end()
         self._by_owner.clear()
         self._by_kid.clear()
+        self._opened.clear()
 
     async def _reload(self) -> None:
         """Make sure that this process is at the vault's epoch; what it remembers from another one is forgotten."""
@@ -216,6 +219,9 @@ class PostgresVault:
             for (_, one), key in zip(asked, found, strict=True):
                 if isinstance(key, Key):
                     self._by_owner.put(one, key)
+                    # What was just sealed is opened next, by the views: no need to fetch what was made here.
+                    if one.purpose in self._opened:
+                        self._by_kid.put(key.kid, replace(key, confidential=self._opened[one.purpose]))
         return [answers[one.owner, one.purpose, one.record or ""] for one in wanted]
 
     async def keys(self, kids: Sequence[str]) -> Mapping[str, Key | Tombstone | Withheld]:
@@ -246,6 +252,8 @@ class PostgresVault:
             for kid, answer in answers.items():
                 if not isinstance(answer, Exception):
                     self._by_kid.put(kid, answer)
+                if isinstance(answer, Key):
+                    self._opened[answer.purpose] = answer.confidential
         return [answers[kid] for kid in kids]
 
     async def record_openings(self, openings: Sequence[Opening]) -> None:
