@@ -77,6 +77,8 @@ def asked(it: Served) -> list[Asked]:
         of("GET", "/hardship/overdue", organisation=VILLAGE),
         of("GET", "/hardship/files/{household}", path=file),
         of("POST", "/hardship/files", body=living | {"organisation": VILLAGE}),
+        of("POST", "/hardship/file-lists", body={"organisation": VILLAGE, "households": [living]}),
+        of("POST", "/hardship/level-lists", APPROVER, {"level": "deep", "paper": PAPER, "households": [household]} | on),
         of("POST", "/hardship/files/{household}/revisions", body=living, path=file),
         of("POST", "/hardship/files/{household}/levels", APPROVER, {"level": "deep", "paper": PAPER} | on, file),
         of("POST", "/hardship/files/{household}/authorisation", body=_signed(), path=file),
@@ -85,6 +87,10 @@ def asked(it: Served) -> list[Asked]:
         of("GET", "/aid/applications", organisation=VILLAGE),
         of("GET", "/aid/applications/{application}", path=application_path),
         of("POST", "/aid/applications", body=wanted),
+        of("POST", "/aid/application-lists", body=_listed(wanted)),
+        of("POST", "/aid/visit-lists", body={"visits": [visit | {"application": application}]}),
+        of("POST", "/aid/submission-lists", body=stamped | {"applications": [application]}),
+        of("GET", "/aid/agenda", organisation=VILLAGE, programme="medical-relief"),
         of("POST", "/aid/applications/{application}/account", body={"account": ACCOUNT}, path=application_path),
         of("POST", "/aid/applications/{application}/documents", body={"kind": "diagnosis", "digest": PAPER}, path=application_path),
         of("POST", "/aid/applications/{application}/verification", body=visit, path=application_path),
@@ -124,6 +130,11 @@ def asked(it: Served) -> list[Asked]:
         of("POST", "/hardship/files/{household}/call-back", body={"relapsed": False, "finding": "…"} | on, path=file),
         of("POST", "/programmes/{programme}/end", BOSS, {"organisation": TOP, "ends_on": "2999-01-01"}, programme),
     ]
+
+
+def _listed(wanted: dict[str, Any]) -> dict[str, Any]:
+    applicant = {name: wanted[name] for name in ("person", "account")}
+    return {name: value for name, value in wanted.items() if name not in applicant} | {"applicants": [applicant]}
 
 
 def _signed() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from .served import VILLAGE, Served, appoint, problem
 MAKERS, READERS = {"clerk", "steward"}, {"clerk", "steward", "approver", "auditor"}
 DUTIES = {
     "/hardship/files": MAKERS,
+    "/hardship/file-lists": MAKERS,
+    "/hardship/level-lists": {"approver"},
     "/hardship/files/{household}/revisions": MAKERS,
     "/hardship/files/{household}/joining": MAKERS,
     "/hardship/files/{household}/levels": {"approver"},
@@ -17,6 +19,9 @@ DUTIES = {
     "/hardship/files/{household}/cadre": {"approver"},
     "/hardship/files/{household}/call-back": MAKERS,
     "/aid/applications": MAKERS,
+    "/aid/application-lists": MAKERS,
+    "/aid/visit-lists": MAKERS,
+    "/aid/submission-lists": MAKERS,
     "/aid/applications/{application}/account": MAKERS,
     "/aid/applications/{application}/documents": MAKERS,
     "/aid/applications/{application}/verification": MAKERS,
@@ -50,6 +55,7 @@ READING = {
     "/aid/exposure": {"approver", "finance", "auditor"},
     "/hardship/files": READERS,
     "/aid/applications": READERS | {"finance"},
+    "/aid/agenda": READERS | {"finance"},
 }
 """Who may look."""
 
@@ -63,7 +69,7 @@ def test_every_role_is_let_in_where_its_duty_lies_and_nowhere_else(it: Served) -
     holders = {role.value: f"{number:02x}" * 16 for number, role in enumerate(Role, start=0xB1)}
     for role, holder in holders.items():
         appoint(it, holder, role, VILLAGE)
-    asked = [one for one in aid.asked(it) if one[1].startswith(("/aid", "/hardship/files"))]
+    asked = [one for one in aid.asked(it) if one[1].startswith(("/aid", "/hardship/file", "/hardship/level-lists"))]
     assert {template for method, template, *_ in asked if method == "POST"} == DUTIES.keys()
     assert {template for method, template, *_ in asked if method == "GET"} == READING.keys()
     for method, template, _, body, path, query in asked:

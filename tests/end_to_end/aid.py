@@ -144,6 +144,25 @@ class Aid:
         """A line with its balances."""
         return dict(await self.see(f"budget/lines/{line}"))
 
+    # --------------------------------------------------------------------------------------------------------- by lists
+
+    async def listed(self, url: str, body: Any, rows: str | None = None, *, by: str) -> list[str]:
+        """A list that is accepted, sent again for as long as the service says "not yet"; the ids of its rows, where it makes some."""
+        key = secrets.token_hex(8)
+        answer = await patiently(lambda: self.node.post(f"assistance/{url}", body, by=by, key=key))
+        assert answer.status_code in (200, 201), answer.text
+        return [] if rows is None else list(answer.json()[rows])
+
+    async def agenda(self, programme: str, *, by: str = APPROVER, organisation: str = COUNTY) -> list[dict[str, Any]]:
+        """What waits for a decision, page by page, 200 at the most."""
+        asked = {"organisation": organisation, "programme": programme, "limit": 200}
+        page = await self.see("aid/agenda", by=by, **asked)
+        found = list(page["items"])
+        while page["next"] is not None:
+            page = await self.see("aid/agenda", by=by, **asked, cursor=page["next"])
+            found += page["items"]
+        return found
+
     # -------------------------------------------------------------------------------------------------------- the case
 
     async def member(self, order: int, name: str = "王伟") -> str:

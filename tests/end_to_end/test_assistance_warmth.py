@@ -5,14 +5,16 @@
 
 import os
 import secrets
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from assistance.lists.requests import LIST_MAX
 from node.embedded.postgres import Postgres
 
-from .aid import ACCOUNT, APPROVER, CASHIER, COUNTY, PAYER, Aid, account, aid, together
+from .aid import ACCOUNT, APPROVER, CASHIER, CLERK, COUNTY, DEPUTY, PAPER, PAYER, STEWARD, VILLAGE, Aid, account, aid
 from .running_node import until
 
 HOUSEHOLDS = int(os.environ.get("TONGXIN_STORY_HOUSEHOLDS", "300"))
@@ -23,14 +25,29 @@ GRANT = 100_000
 """1,000 yuan for a household in relative hardship, in fen."""
 
 
-async def asked(story: Aid, number: int) -> str:
-    """A household's file, and its application as visited."""
-    person = secrets.token_hex(16)
-    into = account("陈秀英", f"6228480{number:012d}")
-    file = await story.household(person, level="relative", account=into)
-    application = await story.drafted("winter-warmth", person, household=file, account=into)
-    await story.visited(application)
-    return application
+async def asked(story: Aid, numbers: range) -> list[str]:
+    """One union's list: the households' files with their level, and their applications as visited."""
+    on, people = f"{story.today}", [secrets.token_hex(16) for _ in numbers]
+    accounts = [account("陈秀英", f"6228480{number:012d}") for number in numbers]
+    households = [
+        {"members": [{"person": person, "relation": "applicant"}], "circumstances": {}, "account": into, "on": on}
+        for person, into in zip(people, accounts, strict=True)
+    ]
+    files = await story.listed("hardship/file-lists", {"organisation": VILLAGE, "households": households}, "households", by=CLERK)
+    await story.listed("hardship/level-lists", {"level": "relative", "paper": PAPER, "on": on, "households": files}, by=DEPUTY)
+    applicants = [
+        {"person": person, "household": file, "account": into} for person, file, into in zip(people, files, accounts, strict=True)
+    ]
+    wanted = {"organisation": VILLAGE, "programme": "winter-warmth", "on": on, "applicants": applicants}
+    applications = await story.listed("aid/application-lists", wanted, "applications", by=CLERK)
+    visit = {"facts": {}, "finding": "属实", "visitors": [STEWARD], "visited_on": on}
+    await story.listed("aid/visit-lists", {"visits": [visit | {"application": one} for one in applications]}, by=STEWARD)
+    return applications
+
+
+def slices(of: range) -> Iterator[range]:
+    """As many as fit on a list."""
+    return (of[first : first + LIST_MAX] for first in range(0, len(of), LIST_MAX))
 
 
 async def behave(story: Aid, **behaviour: int) -> None:
@@ -51,11 +68,18 @@ async def test_each_household_is_paid_once_whatever_the_bank_says(postgres: Post
         await story.publish("winter-warmth")
         line = await story.fund(HOUSEHOLDS * GRANT, "aid.warmth")
         await story.opened_account()
-        applications = await together(asked(story, number) for number in range(HOUSEHOLDS))
-        await story.posted(applications)
-        await together(story.submitted(one) for one in applications)
-        for first in range(0, HOUSEHOLDS, 200):
-            await story.send("aid/decisions", await story.decision(line, *applications[first : first + 200]), by=APPROVER)
+        lists = [await asked(story, some) for some in slices(range(HOUSEHOLDS))]
+        await story.posted([application for one in lists for application in one])
+        for one in lists:
+            await story.listed("aid/submission-lists", {"applications": one, "stamped": PAPER, "on": f"{story.today}"}, by=CLERK)
+        waiting = await story.agenda("winter-warmth")
+        assert [one["application"] for one in waiting] == [application for one in lists for application in one]
+        for some in slices(range(HOUSEHOLDS)):
+            cases = [
+                {"application": one["application"], "seen": one["seen"], "outcome": "grant"} for one in waiting[some.start : some.stop]
+            ]
+            decision = {"organisation": COUNTY, "programme": "winter-warmth", "line": line, "cases": cases}
+            await story.send("aid/decisions", decision, by=APPROVER)
 
         # Three batches. The second one's file is taken without an answer, and the bank's report on it breaks off in the middle.
         third = -(-HOUSEHOLDS // 3)

@@ -18,6 +18,7 @@ import assistance.funds.api as funds
 import assistance.hardship.api as hardship
 import assistance.interests.api as interests
 import assistance.ledger.api as ledger
+import assistance.lists.api as lists
 import assistance.notices.api as notices
 import assistance.obligations.api as obligations
 import assistance.payments.api as payments
@@ -82,6 +83,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             *(eligibility.router, funds.router, ledger.router),
             *(programmes.router, hardship.router, interests.router, applications.router, applications.deciding(calendar)),
             *(notices.router, notices.posting(calendar), obligations.router, obligations.paying_first(calendar)),
+            lists.router,
             *(batches.router, payments.router, reconciliation.router, reconciliation.comparing(bank)),
         ],
         readers={kept.category: AUDITED for kept in (FILE, APPLICATION, NOTICE, OBLIGATION, PAYMENT)},

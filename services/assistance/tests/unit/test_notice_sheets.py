@@ -50,15 +50,16 @@ class Told:
         self.pool = self.sealer = self
         self.events, self.file = events, file
 
-    async def history(self, decider: Any, id: str) -> list[Happened]:
-        return [cast("Happened", replace_event(event)) for event in self.events]
+    @property
+    def histories(self) -> dict[str, list[Happened]]:
+        return {APPLICATION_ID: [cast("Happened", replace_event(event)) for event in self.events]}
 
     async def open(self, batch: list[Happened], **asked: Any) -> list[Happened]:
         assert asked["only"] <= {"name", "account"}, "nothing else is opened for a wall"
         return batch
 
-    async def state(self, decider: Any, id: str) -> tuple[Any, int]:
-        return decider.fold([] if self.file is None else [self.file]), 1
+    async def states(self, decider: Any, ids: list[str]) -> dict[str, Any]:
+        return {one: decider.fold([] if self.file is None else [self.file]) for one in ids}
 
     async def fetch(self, *_: Any) -> list[dict[str, str]]:
         return [{"organisation": UNION, "name": "东岳社区工会"}]
@@ -107,7 +108,7 @@ def application(
 
 
 async def sheet_of(told: Told) -> str:
-    found = [await listed(APPLICATION_ID, told.app, by=STEWARD)]
+    found = await listed(told.histories, told.app, by=STEWARD)
     return rendered(TEMPLATE, await listing(UNION, HANGS, found, told.app)).decode()
 
 
@@ -164,8 +165,9 @@ async def test_the_name_is_of_the_form_or_of_an_account_of_ones_own() -> None:
 
 async def test_a_draft_is_not_listed() -> None:
     drafted, _ = application("李小红", None, "…")
+    told = Told(drafted)
     with pytest.raises(ApplicationElsewhere):
-        await listed(APPLICATION_ID, Told(drafted).app, by=STEWARD)
+        await listed(told.histories, told.app, by=STEWARD)
 
 
 def test_a_sheet_that_hung_is_made_again_from_what_was_known_then() -> None:

@@ -14,20 +14,20 @@ from foundation.http.routing import Router
 
 from assistance.applications import commands, errors, requests
 from assistance.applications.appeals import REVOKE, SETTLE_APPEAL
-from assistance.applications.application import Granted, Known, Refused, Submitted, Verified, stage
-from assistance.applications.deciding import DECIDE, counted_with, digest_of, kin_of, lacking
+from assistance.applications.application import Granted, Known, stage
+from assistance.applications.deciding import DECIDE, kin_of
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
 from assistance.applications.standing import Asked, standing
+from assistance.applications.viewing import views
+from assistance.applications.visiting import visits
 from assistance.asking import acting_level, doubles, own_id, require_unconcerned, standings
-from assistance.beneficiaries.beneficiary import BENEFICIARY, AidIsStopped, AlreadyGranted, granted_in
+from assistance.beneficiaries.beneficiary import AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
-from assistance.hardship.file import FILE, Live
+from assistance.hardship.file import FILE
 from assistance.interests.interests import INTERESTS, ConflictOfInterest
 from assistance.names.names import names_of
 from assistance.organisations.levels import LevelUnknown
-from assistance.programmes.assessment import Live as Today
-from assistance.programmes.assessment import live_failures, payable, step_for
 from assistance.programmes.errors import ProgrammeNotInForce, ProgrammeUnknown
 from assistance.programmes.programme import PROGRAMME, Published
 from assistance.workdays import WorkingDays
@@ -68,19 +68,7 @@ async def require(application: ApplicationId, roles: Sequence[str], caller: Call
 async def draft(body: requests.DraftBody, caller: Caller, app: App) -> Accepted:
     """Ask for a programme's aid; clerk or steward of the union. The answer's stream names the application."""
     await caller.require(*MAKERS, unit=body.organisation, fresh=True)
-    command = commands.Draft(
-        await own_id(caller, "application"),
-        body.organisation,
-        body.programme,
-        body.person,
-        body.household,
-        body.payee or body.person,
-        body.statement,
-        None if body.account is None else body.account.account(),
-        body.on,
-        caller.principal,
-        body.name,
-    )
+    command = body.draft(await own_id(caller, "application"), body, caller.principal)
     return await app.handle_joint(DRAFT, command, by=caller)
 
 
@@ -108,26 +96,7 @@ async def attach(application: ApplicationId, body: requests.AttachBody, caller: 
 async def verify(application: ApplicationId, body: requests.VerifyBody, caller: Caller, app: App) -> Accepted:
     """Enter what a visit found; clerk or steward of the union. The rules are applied at once, and say what failed."""
     it = await require(application, MAKERS, caller, app)
-    household = it.case.household
-    circumstances = version = None
-    if household is not None:
-        history = await app.history(FILE, household, opened_for=caller.principal)
-        file = FILE.fold([one.event for one in history])
-        version = file.facts_version if isinstance(file, Live) else None
-        told = [one.event.circumstances for one in history if hasattr(one.event, "circumstances")]
-        circumstances = told[-1] if told else None
-    command = commands.Verify(
-        application,
-        it.case.programme,
-        household,
-        circumstances,
-        version,
-        dict(body.facts),
-        body.finding,
-        tuple(body.visitors),
-        body.visited_on,
-        caller.principal,
-    )
+    [command] = await visits(app, {application: (it.case, body)}, caller.principal)
     return await app.handle_joint(VERIFY, command, by=caller)
 
 
@@ -287,13 +256,6 @@ async def follow_up(application: ApplicationId, body: requests.FollowUpBody, cal
 # -------------------------------------------------------------------------------------------------------------- reading
 
 
-async def _rules(it: Known, app: Application) -> Published:
-    state, _ = await app.state(PROGRAMME, it.case.programme)
-    if not isinstance(state, Published):
-        raise ProgrammeUnknown(it.case.programme)
-    return state
-
-
 @router.get("/aid/applications")
 async def list_applications(
     caller: Caller,
@@ -323,45 +285,5 @@ async def read(application: ApplicationId, caller: Caller, app: App) -> requests
     it = await found(application, app)
     await caller.require(*READERS, unit=it.case.organisation)
     await require_unconcerned(caller, app, it.case.people)
-    return await _view(application, it, app)
-
-
-async def _view(application: ApplicationId, it: Known, app: Application) -> requests.ApplicationView:
-    rules, case = await _rules(it, app), it.case
-    verified = it.found if isinstance(it, Verified | Submitted | Refused) else None
-    entitled = failed = lacks = at = seen = None
-    if verified is not None:
-        records = await app.states(BENEFICIARY, counted_with(rules.definition, case.person, case.household))
-        year_fen, year_times = granted_in(app.today().year, case.programme, *records.values())
-        standing = (await standings(app.pool, [case.person])).get(case.person)
-        failures = live_failures(rules.definition, Today(standing, app.today(), year_fen, year_times))
-        entitled = payable(rules.definition, verified.entitled_fen, year_fen)
-        failed = [*verified.failed, *(failure.condition for failure in failures)]
-        lacks = lacking(rules.definition, case, verified)
-        step = step_for(rules.definition, entitled, floor=case.floor)
-        at = requests.NextDecision(level=step.level, by=step.by)
-    if isinstance(it, Submitted):
-        file = None if case.household is None else (await app.state(FILE, case.household))[0]
-        seen = requests.SeenBody(
-            application_version=case.version,
-            programme_version=rules.number,
-            file_version=file.facts_version if isinstance(file, Live) else None,
-            documents=digest_of(case.documents),
-        )
-    grant = getattr(it, "grant", None)
-    return requests.ApplicationView(
-        application=application,
-        stage=stage(it),
-        organisation=case.organisation,
-        programme=case.programme,
-        person=case.person,
-        household=case.household,
-        payee=case.payee,
-        entitled_fen=entitled,
-        failed=failed or [],
-        lacking=lacks or [],
-        decided_at=at,
-        seen=seen,
-        grant=None if grant is None else requests.GrantView(**{name: getattr(grant, name) for name in requests.GrantView.model_fields}),
-        appeal_until=it.appeal_until if isinstance(it, Refused) else None,
-    )
+    [view] = await views({application: it}, app)
+    return view

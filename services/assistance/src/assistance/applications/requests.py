@@ -30,16 +30,43 @@ class AccountBody(Body):
         return BankAccount(**self.model_dump())
 
 
-class DraftBody(Body):
-    organisation: OrgCode
-    programme: ProgrammeCode
+class ApplicantBody(Body):
+    """Who asks, for which household, and where the money is to go."""
+
     person: PersonId
     household: RecordId | None = None
     payee: PersonId | None = Field(default=None, description="The person, where nobody else is named.")
     name: Line | None = Field(default=None, description="The applicant's name; a public notice shows its first character only.")
     statement: Text | None = None
     account: AccountBody | None = None
+
+
+class WantedBody(Body):
+    """What is asked for, through which union, since when."""
+
+    organisation: OrgCode
+    programme: ProgrammeCode
     on: Day
+
+    def draft(self, application: ApplicationId, applicant: ApplicantBody, by: Principal) -> commands.Draft:
+        """The command that asks for it."""
+        return commands.Draft(
+            application,
+            self.organisation,
+            self.programme,
+            applicant.person,
+            applicant.household,
+            applicant.payee or applicant.person,
+            applicant.statement,
+            None if applicant.account is None else applicant.account.account(),
+            self.on,
+            by,
+            applicant.name,
+        )
+
+
+class DraftBody(ApplicantBody, WantedBody):
+    """One application."""
 
 
 class GiveAccountBody(Body):

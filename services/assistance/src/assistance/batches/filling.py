@@ -14,7 +14,6 @@ from foundation.commands import Actor
 from foundation.decider import Refusal
 from foundation.history import Happened, Reading
 from foundation.http.caller import Application
-from foundation.store.port import EventStore
 
 from assistance.applications.following import APPLICATION
 from assistance.bank.errors import FileNotRendered
@@ -22,12 +21,11 @@ from assistance.bank.port import Order, PaymentFile
 from assistance.bank.reasons import lies_with_account
 from assistance.batches.batch import BATCH, FILL_MAX, Known
 from assistance.events import CATALOGUE
+from assistance.histories import histories
 from assistance.payments import standing
 from assistance.payments.instructing import INSTRUCT, Instruct, Wanted
 from assistance.payments.payment import PAYMENT
 from assistance.reconciliation.account import PAYMENT_ACCOUNT, opened
-
-READ_AT_ONCE = 1_000
 
 _ACCOUNTS = Reading(CATALOGUE, [event for event in CATALOGUE if "account" in event.SEALED])
 """Of streams of payments and applications only what names an account: the rest is most of them, and is not decoded."""
@@ -102,27 +100,17 @@ async def _wanted(app: Application, found: Sequence[standing.Standing], principa
 
 async def current_accounts(app: Application, found: Sequence[standing.Standing], principal: str) -> dict[str, BankAccount]:
     """Where each entitlement's money is to go now. Openings are the principal's. Who has no account, or whose was erased, is missing."""
-    payments = await _streams(app, [PAYMENT.stream(one.entitlement) for one in found])
-    applications = await _streams(app, [APPLICATION.stream(one.application) for one in found])
+    payments = await histories(app, PAYMENT, [one.entitlement for one in found], _ACCOUNTS)
+    applications = await histories(app, APPLICATION, [one.application for one in found if not payments[one.entitlement]], _ACCOUNTS)
     newest = {}
     for one in found:
-        told = payments[PAYMENT.stream(one.entitlement)] or applications[APPLICATION.stream(one.application)]
+        told = payments[one.entitlement] or applications[one.application]
         with_account = [happened for happened in told if getattr(happened.event, "account", None) is not None]
         if with_account:
             newest[one.entitlement] = with_account[-1]
     opened_ = await app.sealer.open(list(newest.values()), principal=principal, only={"account"})
     accounts = {entitlement: one.event.__dict__["account"] for entitlement, one in zip(newest, opened_, strict=True)}
     return {entitlement: account for entitlement, account in accounts.items() if isinstance(account, BankAccount)}
-
-
-async def _streams(app: Application, names: Sequence[str]) -> dict[str, Sequence[Happened]]:
-    # The store's whole port, of which routes are shown the reading half.
-    store = cast(EventStore, app.store)
-    found: dict[str, Sequence[Happened]] = {}
-    for first in range(0, len(names), READ_AT_ONCE):
-        read = await store.read_streams(names[first : first + READ_AT_ONCE])
-        found |= {stream: _ACCOUNTS.all(recorded) for stream, recorded in read.items()}
-    return found
 
 
 async def items_of(app: Application, batch: str) -> list[BatchItem]:
@@ -137,11 +125,11 @@ async def instructed(app: Application, items: Sequence[BatchItem]) -> list[Payme
 
 
 async def _instructed(app: Application, items: Iterable[BatchItem]) -> list[Happened]:
-    wanted = {PAYMENT.stream(item.entitlement): item.instruction for item in items}
-    streams = await _streams(app, list(wanted))
+    wanted = {item.entitlement: item.instruction for item in items}
+    told = await histories(app, PAYMENT, list(wanted), _ACCOUNTS)
     return [
-        next(one for one in streams[stream] if isinstance(one.event, PaymentInstructed) and one.event.instruction == instruction)
-        for stream, instruction in wanted.items()
+        next(one for one in told[entitlement] if isinstance(one.event, PaymentInstructed) and one.event.instruction == instruction)
+        for entitlement, instruction in wanted.items()
     ]
 
 

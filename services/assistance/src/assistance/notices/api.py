@@ -15,7 +15,9 @@ from starlette.responses import HTMLResponse
 
 from assistance.applications import errors as applications
 from assistance.applications.api import found as application_found
+from assistance.applications.following import APPLICATION, known
 from assistance.asking import own_id
+from assistance.histories import histories
 from assistance.interests.interests import ConflictOfInterest
 from assistance.notices import errors
 from assistance.notices.listing import Listed, listed, listing
@@ -109,14 +111,16 @@ def posting(calendar: WorkingDays) -> Router:
         """The programme, what is listed, and its sheet by the template of the day."""
         await caller.require(*MAKERS, unit=body.organisation, fresh=True)
         area = app.authority.below(body.organisation, app.today())
-        if outside := [one for one in body.applications if (await application_found(one, app)).case.organisation not in area]:
+        told = await histories(app, APPLICATION, body.applications)
+        cases = {one: known(APPLICATION.fold([happened.event for happened in told[one]]), one).case for one in body.applications}
+        if outside := [one for one, case in cases.items() if case.organisation not in area]:
             raise applications.OutsideArea(outside[0])
-        programme = (await application_found(body.applications[0], app)).case.programme
+        programme = cases[body.applications[0]].programme
         rules = rules_on((await app.state(PROGRAMME, programme))[0], programme, app.today()).definition
         if rules.notice is None:
             raise errors.NoticeMalformed("programme")
         days = rules.notice.working_days
-        found = [await listed(one, app, by=caller.principal) for one in body.applications]
+        found = await listed(told, app, by=caller.principal)
         template = template_on(body.on)
         lines = await listing(body.organisation, Hangs(body.on, calendar.after(body.on, days).on, days), found, app)
         return programme, found, template, rendered(template, lines)
@@ -197,7 +201,7 @@ async def read_sheet(notice: RecordId, caller: Caller, app: App) -> HTMLResponse
     await caller.require(*READERS, unit=posted.organisation)
     if posted.template is None or posted.working_days is None:
         raise errors.SheetNotKept(notice, posted.sheet)
-    found = [await listed(one, app, by=caller.principal, notice=notice) for one in posted.applications]
+    found = await listed(await histories(app, APPLICATION, posted.applications), app, by=caller.principal, notice=notice)
     hangs = Hangs(posted.posted_on, posted.until, posted.working_days)
     lines = await listing(posted.organisation, hangs, found, app)
     sheet = rendered(template_of(posted.template), lines)

@@ -1,6 +1,6 @@
 """What a sheet is made of, out of the applications' own histories: as they stood when they were posted, or as they stand now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.assistance.applications import AccountGiven, ApplicationDrafted, ApplicationPosted
@@ -9,10 +9,10 @@ from contracts.membership import Principal
 from foundation.history import Happened
 from foundation.http.caller import Application as App
 
-from assistance.applications.application import Verified, stage
+from assistance.applications.application import Case, Verified, stage
 from assistance.applications.errors import ApplicationElsewhere
 from assistance.applications.following import APPLICATION, known
-from assistance.hardship.file import FILE, Live
+from assistance.hardship.file import FILE, HardshipFile, Live
 from assistance.names.names import named
 from assistance.notices.sheet import Hangs, Line, Listing
 from assistance.organisations.levels import names_of
@@ -36,23 +36,52 @@ def until_posted(history: Sequence[Happened], notice: str | None) -> Sequence[Ha
     return history
 
 
-async def listed(application: str, app: App, *, by: Principal, notice: str | None = None) -> Listed:
-    """What a sheet may know of an application. Raises ApplicationUnknown, ApplicationElsewhere."""
-    history = until_posted(await app.history(APPLICATION, application), notice)
+async def listed(applications: Mapping[str, Sequence[Happened]], app: App, *, by: Principal, notice: str | None = None) -> list[Listed]:
+    """What a sheet may know of applications, by their histories, as they were before they hung on this notice; in their order.
+
+    Names are opened for the principal. Raises ApplicationUnknown, ApplicationElsewhere.
+    """
+    histories = {application: until_posted(history, notice) for application, history in applications.items()}
+    states = {application: _verified(application, history) for application, history in histories.items()}
+    cases = [state.case for state in states.values()]
+    files = await app.states(FILE, list(dict.fromkeys(case.household for case in cases if case.household is not None)))
+    minors = {application for application, state in states.items() if _minor(state.case, files)}
+    naming = [
+        (application, one)
+        for application, history in histories.items()
+        for one in history
+        if application not in minors and isinstance(one.event, ApplicationDrafted | AccountGiven)
+    ]
+    told: dict[str, dict[str, str]] = {}
+    opened = await app.sealer.open([one for _, one in naming], principal=by, only={"name", "account"})
+    for (application, _), one in zip(naming, opened, strict=True):
+        if (name := named(one.event)) is not None:
+            told.setdefault(application, {}).update([name])
+    return [
+        Listed(
+            application,
+            state.case.version,
+            state.case.organisation,
+            Line(
+                told.get(application, {}).get(state.case.person), application in minors, state.case.organisation, state.found.entitled_fen
+            ),
+        )
+        for application, state in states.items()
+    ]
+
+
+def _verified(application: str, history: Sequence[Happened]) -> Verified:
     state = known(APPLICATION.fold([one.event for one in history]), application)
     if not isinstance(state, Verified):
         raise ApplicationElsewhere(application, stage(state))
-    case = state.case
-    file = None if case.household is None else (await app.state(FILE, case.household))[0]
+    return state
+
+
+def _minor(case: Case, files: Mapping[str, HardshipFile]) -> bool:
+    """Whether the applicant is under age: by the file, or else where somebody else receives the money; rather a name too few on a wall."""
+    file = None if case.household is None else files[case.household]
     member = file.member(case.person) if isinstance(file, Live) else None
-    # Somebody else receives the money where the applicant is under age: rather one name too few on a wall.
-    minor = case.payee != case.person if member is None else member.minor
-    name = None
-    if not minor:
-        told = [one for one in history if isinstance(one.event, ApplicationDrafted | AccountGiven)]
-        names = [named(one.event) for one in await app.sealer.open(told, principal=by, only={"name", "account"})]
-        name = dict(one for one in names if one is not None).get(case.person)
-    return Listed(application, case.version, case.organisation, Line(name, minor, case.organisation, state.found.entitled_fen))
+    return case.payee != case.person if member is None else member.minor
 
 
 async def listing(union: OrgCode, hangs: Hangs, found: Sequence[Listed], app: App) -> Listing:

@@ -163,17 +163,25 @@ COMMON: tuple[type[Refusal], ...] = (
 
 def problem(refusal: Refusal, *, trace: str | None = None) -> Response:
     """The response for a refusal, its status and headers included."""
+    document = _document(refusal) | ({"trace": trace} if trace else {})
+    return Response(orjson.dumps(document, default=_plain), refusal.status, _headers(refusal), MEDIA_TYPE)
+
+
+def _document(refusal: Refusal) -> dict[str, Any]:
     zh, en = (said(refusal, language) for language in LANGUAGES)
-    document: dict[str, Any] = {
+    return {
         "type": TYPE_PREFIX + refusal.TYPE,
         "title": zh.title,
         "status": refusal.status,
         "detail": zh.detail,
         "en": {"title": en.title, "detail": en.detail},
-        **({"trace": trace} if trace else {}),
         **refusal.members,
     }
-    return Response(orjson.dumps(document, default=str), refusal.status, _headers(refusal), MEDIA_TYPE)
+
+
+def _plain(value: object) -> Any:
+    """What JSON has no word for; a member that is a refusal itself, as one row's of a list, is a problem document in its place."""
+    return _document(value) if isinstance(value, Refusal) else str(value)
 
 
 def _headers(refusal: Refusal) -> dict[str, str]:
