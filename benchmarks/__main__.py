@@ -37,6 +37,7 @@ MEASURES: dict[str, Callable[[Servers, int], measures.Measured]] = {
     "roster": measures.roster,
     "growth": measures.growth,
     "log": measures.log,
+    "log-beside": measures.log_beside,
     "assistance": measures.assistance,
 }
 

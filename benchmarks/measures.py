@@ -252,6 +252,29 @@ def log(servers: Servers, rounds: int) -> Measured:
     )
 
 
+def log_beside(servers: Servers, rounds: int) -> Measured:
+    """What the log adds to appending: by 64 callers, with it and without, in turns within one process."""
+    names = servers.database("beside"), servers.database("beside_vault", vault=True)
+    taken = program(OURS + "integration", *names, 64, 20_000, max(2 * rounds, 5))
+    ways = (("p50", "p50_ms", "ms"), ("p99", "p99_ms", "ms"), ("CPU of the service", "cpu_us", "µs"))
+    return Measured(
+        [
+            Figure(
+                f"append while the log grows, {name}",
+                "with",
+                "without",
+                unit,
+                [one[key] for one in taken["with"]],
+                [one[key] for one in taken["without"]],
+                1.1,
+                higher_is_better=False,
+            )
+            for name, key, unit in ways
+        ],
+        {"log-beside": taken},
+    )
+
+
 def assistance(servers: Servers, rounds: int) -> Measured:
     """Aid in bulk through decision, reservation and batch, against bare INSERTs of the same records; and a payment file of 100,000."""
     count, items = 20_000, 100_000
