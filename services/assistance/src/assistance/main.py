@@ -88,6 +88,6 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
         ],
         readers={kept.category: AUDITED for kept in (FILE, APPLICATION, NOTICE, OBLIGATION, PAYMENT)},
         migrations=[files("assistance") / "migrations"],
-        works=[] if bank is None else [Sender(bank, poll_seconds=settings.bank_poll_seconds).work],
+        works=[Sender(bank, poll_seconds=settings.bank_poll_seconds).work],
         parts=parts,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Literal
 
 from contracts.assistance.funds import EntitlementId
 from contracts.assistance.payments import AccountNumber, BatchId, Channel
@@ -16,16 +16,20 @@ from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
 from pydantic import Field
+from starlette.responses import Response
 
-from assistance.asking import own_id
+from assistance.asking import own_id, require_unconcerned
 from assistance.bank.errors import FileNotRendered
 from assistance.batches import commands, errors, standing
-from assistance.batches.batch import BATCH, FILL_MAX, Known, Unopened
+from assistance.batches.batch import BATCH, FILL_MAX, HandedOut, Known, Unopened, stage
 from assistance.batches.filling import Held, fill, with_accounts
 from assistance.batches.findings import findings
 from assistance.batches.leaving import FROM_ACCOUNT, FromAccount
 from assistance.batches.sending import render
+from assistance.batches.withdrawing import REASONS, TAKE_OUT, TakeOut
 from assistance.double_entry.api import enter
+from assistance.interests.interests import ConflictOfInterest
+from assistance.payments import standing as payments
 from assistance.payments.errors import DutiesNotSeparated
 from assistance.reconciliation import errors as accounts
 from assistance.reconciliation import exceptions
@@ -34,6 +38,11 @@ router = Router(prefix="/payments/batches", tags=["payments"])
 
 FINANCE = "finance"
 READERS = ("finance", "approver", "steward", "auditor")
+
+_FILES = {
+    Channel.iso20022: ("application/xml", "xml"),
+    Channel.template: ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+}
 
 _BATCH = (errors.BatchUnknown, errors.BatchElsewhere, errors.BatchDutiesNotSeparated)
 _ACCOUNT = (accounts.PaymentAccountUnknown, accounts.PaymentAccountOfAnother, accounts.AccountHalted)
@@ -44,6 +53,7 @@ class OpenBody(Body):
     account: AccountNumber
     channel: Channel = Channel.iso20022
     execute_on: Day
+    by_hand: bool = Field(default=False, description="The payer brings the file to the bank; the service never sends it.")
 
 
 class FillBody(Body):
@@ -78,6 +88,15 @@ class StatementBody(Body):
     statement: Digest = Field(description="The bank's letter that it never had the file.")
 
 
+class WithdrawalBody(Body):
+    entitlement: EntitlementId
+    reason: Literal[REASONS]  # type: ignore[valid-type]
+
+
+class UploadBody(Body):
+    reference: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{4,35}$", description="What the bank says it received the file as.")]
+
+
 class BatchView(Body):
     batch: BatchId
     organisation: OrgCode
@@ -90,6 +109,7 @@ class BatchView(Body):
     opened_by: str
     checked_by: str | None
     released_by: str | None
+    by_hand: bool
 
 
 class FindingView(Body):
@@ -119,7 +139,7 @@ async def begin(body: OpenBody, caller: Caller, app: App) -> Accepted:
     """Begin a batch of an organisation's payments from one of its accounts; finance of it or above, its maker from then on."""
     await caller.require(FINANCE, unit=body.organisation, fresh=True)
     batch = await own_id(caller, "batch")
-    command = commands.Open(batch, body.organisation, body.account, body.channel, body.execute_on, caller.principal)
+    command = commands.Open(batch, body.organisation, body.account, body.channel, body.execute_on, caller.principal, body.by_hand)
     return await app.handle_joint(FROM_ACCOUNT, FromAccount(command, body.account), by=caller)
 
 
@@ -179,7 +199,7 @@ async def check(batch: BatchId, body: FiguresBody, caller: Caller, app: App) -> 
 
 @router.post("/{batch}/reopening", responses=problems(*_BATCH))
 async def reopen(batch: BatchId, caller: Caller, app: App) -> Accepted:
-    """Send a checked batch back to its maker; finance."""
+    """Send a batch that has not left back to its maker; finance."""
     await _require(batch, caller, app)
     return await app.handle(BATCH, batch, commands.Reopen(batch, caller.principal), by=caller)
 
@@ -191,6 +211,53 @@ async def release(batch: BatchId, caller: Caller, app: App) -> Accepted:
     file = await render(app, batch, known, caller.principal)
     command = commands.Release(batch, sha256(file).hexdigest(), caller.principal)
     return await app.handle_joint(FROM_ACCOUNT, FromAccount(command, known.contents.opened.account), by=caller)
+
+
+@router.post("/{batch}/withdrawals", responses=problems(*_BATCH, errors.NotInBatch, ConflictOfInterest))
+async def take_out(batch: BatchId, body: WithdrawalBody, caller: Caller, app: App) -> Accepted:
+    """Take one payment out of a batch that has not left; finance, no relatives. The payment is due still, in another batch; this one is
+    to be checked and released anew, its figures being others."""
+    await _require(batch, caller, app)
+    payment = await payments.standing(app.pool, body.entitlement)
+    if payment is not None:
+        await require_unconcerned(caller, app, {payment.person, payment.payee})
+    return await app.handle_joint(TAKE_OUT, TakeOut(batch, body.entitlement, body.reason, caller.principal), by=caller)
+
+
+@router.post("/{batch}/handing-out", responses=problems(*_BATCH, *_ACCOUNT, errors.BatchGoesOtherwise, errors.NotThePayer, FileNotRendered))
+async def hand_out(batch: BatchId, caller: Caller, app: App) -> Accepted:
+    """Take over a batch's file, to bring it to the bank by hand; finance, who released it. The bank may have it from then on."""
+    known = await _require(batch, caller, app)
+    command = commands.HandOut(batch, caller.principal)
+    return await app.handle_joint(FROM_ACCOUNT, FromAccount(command, known.contents.opened.account), by=caller)
+
+
+@router.get(
+    "/{batch}/file",
+    responses=problems(*_BATCH, errors.NotThePayer, errors.FileDiffers, FileNotRendered)
+    | {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind, _ in _FILES.values()}}},
+    response_class=Response,
+)
+async def download(batch: BatchId, caller: Caller, app: App) -> Response:
+    """The file of a batch that was handed out; finance, who took it over, until the bank has given its reference."""
+    known = await _require(batch, caller, app)
+    if not isinstance(known, HandedOut):
+        raise errors.BatchElsewhere(batch, stage(known))
+    if known.to != caller.principal:
+        raise errors.NotThePayer(batch)
+    file = await render(app, batch, known, caller.principal)
+    if sha256(file).hexdigest() != known.file:
+        raise errors.FileDiffers(batch)
+    kind, ending = _FILES[known.contents.opened.channel]
+    headers = {"content-disposition": f'attachment; filename="{batch}.{ending}"', "cache-control": "no-store"}
+    return Response(file, media_type=kind, headers=headers)
+
+
+@router.post("/{batch}/upload", responses=problems(*_BATCH, errors.BatchGoesOtherwise, errors.NotThePayer))
+async def acknowledge(batch: BatchId, body: UploadBody, caller: Caller, app: App) -> Accepted:
+    """Enter the reference with which the bank received the file; finance, who brought it there."""
+    await _require(batch, caller, app)
+    return await app.handle(BATCH, batch, commands.Upload(batch, body.reference, caller.principal), by=caller)
 
 
 @router.post("/{batch}/disowning", responses=problems(*_BATCH, DutiesNotSeparated))

@@ -1,6 +1,8 @@
 """A batch's way to the bank: open → checked → released → sending → accepted, refused or unanswered. Pure.
 
 It is sent once. What follows silence is a question to the bank, and if that finds nothing, the bank's statement on paper.
+One that is brought by hand goes from released through the payer's hands to accepted, and is never sent. Until it leaves, a payment can be
+taken out of it: the others saw other figures, so it is checked and released anew.
 """
 
 from dataclasses import dataclass, replace
@@ -12,12 +14,15 @@ from contracts.assistance.payments import (
     BatchChecked,
     BatchDisowned,
     BatchFilled,
+    BatchHandedOut,
     BatchOpened,
+    BatchReduced,
     BatchRefused,
     BatchReleased,
     BatchReopened,
     BatchSending,
     BatchUnanswered,
+    BatchUploaded,
     Channel,
 )
 from contracts.kernel import Event
@@ -76,6 +81,7 @@ class Released:
 
     contents: Contents
     file: str
+    released_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,15 @@ class Sending:
     contents: Contents
     file: str
     unanswered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """With the payer, who brings it to the bank: it may be there."""
+
+    contents: Contents
+    file: str
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,38 +118,51 @@ class Refused:
     report: str
 
 
-Known = Filling | Checked | Released | Sending | Accepted | Refused
+Known = Filling | Checked | Released | Sending | HandedOut | Accepted | Refused
 Batch = Unopened | Known
 
 
 def stage(batch: Known) -> str:
     """In a word."""
-    return "unanswered" if isinstance(batch, Sending) and batch.unanswered else type(batch).__name__.lower()
+    match batch:
+        case Sending(unanswered=True):
+            return "unanswered"
+        case HandedOut():
+            return "handed-out"
+        case _:
+            return type(batch).__name__.lower()
 
 
 def evolve(batch: Batch, event: Event) -> Batch:
     match event, batch:
         case BatchOpened(), Unopened():
-            opened = Open(event.batch, event.organisation, event.account, event.channel, event.execute_on, event.opened_by)
+            opened = Open(event.batch, event.organisation, event.account, event.channel, event.execute_on, event.opened_by, event.by_hand)
             return Filling(Contents(opened))
         case BatchFilled(), Filling(contents):
             items = contents.items.update({item.entitlement: item.instruction for item in event.items})
             return Filling(replace(contents, items=items, count=event.count, total_fen=event.total_fen))
         case BatchChecked(checked_by=by), Filling(contents):
             return Checked(contents, by)
-        case BatchReopened(), Checked(contents):
+        case BatchReopened(), Checked(contents) | Released(contents):
             return Filling(contents)
-        case BatchReleased(file=file), Checked(contents):
-            return Released(contents, file)
+        case BatchReduced(), Filling(contents) | Checked(contents) | Released(contents):
+            items = contents.items.delete(event.entitlement)
+            return Filling(replace(contents, items=items, count=event.count, total_fen=event.total_fen))
+        case BatchReleased(file=file, released_by=by), Checked(contents):
+            return Released(contents, file, by)
         case BatchSending(), Released(contents, file):
             return Sending(contents, file)
+        case BatchHandedOut(handed_to=to), Released(contents, file):
+            return HandedOut(contents, file, to)
+        case BatchUploaded(), HandedOut(contents):
+            return Accepted(contents)
         case BatchUnanswered(), Sending():
             return replace(batch, unanswered=True)
         case BatchAccepted(), Sending(contents):
             return Accepted(contents)
-        case BatchRefused(code=code, report=report), Sending(contents):
+        case BatchRefused(code=code, report=report), Sending(contents) | HandedOut(contents) | Accepted(contents):
             return Refused(contents, code, report)
-        case BatchDisowned(statement=statement), Sending(contents):
+        case BatchDisowned(statement=statement), Sending(contents) | HandedOut(contents):
             return Refused(contents, DISOWNED, statement)
         case _:
             return batch
@@ -150,6 +178,10 @@ def decide(command: commands.Command, batch: Batch, now: datetime) -> list[Event
             return _fill(command, batch)
         case commands.Check() | commands.Reopen() | commands.Release():
             return _let_through(command, batch)
+        case commands.Reduce():
+            return _reduce(command, batch)
+        case commands.HandOut() | commands.Upload():
+            return _by_hand(command, batch)
         case commands.BeginSending():
             return _begin_sending(command, batch)
         case commands.Accept() | commands.Refuse() | commands.Miss() | commands.Disown():
@@ -174,6 +206,7 @@ def _open(command: Open, batch: Batch) -> list[Event]:
             channel=Channel(command.channel),
             execute_on=command.execute_on,
             opened_by=command.by,
+            by_hand=command.by_hand,
         )
     ]
 
@@ -205,7 +238,7 @@ def _let_through(command: commands.Check | commands.Reopen | commands.Release, b
             return [BatchChecked(batch=name, count=count, total_fen=total_fen, checked_by=by)]
         case commands.Check(by=by), Checked(checked_by=before) if by == before:
             return []
-        case commands.Reopen(name, by), Checked():
+        case commands.Reopen(name, by), Checked() | Released():
             return [BatchReopened(batch=name, reopened_by=by)]
         case commands.Reopen(), Filling():
             return []
@@ -218,13 +251,51 @@ def _let_through(command: commands.Check | commands.Reopen | commands.Release, b
     raise errors.BatchElsewhere(command.batch, stage(batch))
 
 
+def _reduce(command: commands.Reduce, batch: Known) -> list[Event]:
+    if not isinstance(batch, Filling | Checked | Released):
+        raise errors.BatchElsewhere(command.batch, stage(batch))
+    contents = batch.contents
+    instruction = contents.items.get(command.entitlement)
+    if instruction is None:
+        raise errors.NotInBatch(command.batch, command.entitlement)
+    return [
+        BatchReduced(
+            batch=command.batch,
+            entitlement=command.entitlement,
+            instruction=instruction,
+            count=contents.count - 1,
+            total_fen=contents.total_fen - command.fen,
+            reason=command.reason,
+            withdrawn_by=command.by,
+        )
+    ]
+
+
+def _by_hand(command: commands.HandOut | commands.Upload, batch: Known) -> list[Event]:
+    """Only who released it carries it: the payer. Handed out again it is the same file, until the bank has given its reference."""
+    if not batch.contents.opened.by_hand:
+        raise errors.BatchGoesOtherwise("online", batch=command.batch)
+    match command, batch:
+        case commands.HandOut(by=by), Released(released_by=payer) | HandedOut(to=payer):
+            if by != payer:
+                raise errors.NotThePayer(command.batch)
+            return [BatchHandedOut(batch=command.batch, handed_to=by)] if isinstance(batch, Released) else []
+        case commands.Upload(name, reference, by), HandedOut(to=payer):
+            if by != payer:
+                raise errors.NotThePayer(name)
+            return [BatchUploaded(batch=name, reference=reference, uploaded_by=by)]
+    raise errors.BatchElsewhere(command.batch, stage(batch))
+
+
 def _begin_sending(command: commands.BeginSending, batch: Known) -> list[Event]:
+    if batch.contents.opened.by_hand:
+        raise errors.BatchGoesOtherwise("by-hand", batch=command.batch)
     match batch:
         case Released(file=file) if file == command.file:
             return [BatchSending(batch=command.batch)]
         case Released():
             raise errors.FileDiffers(command.batch)
-        case Sending() | Accepted() | Refused():
+        case Sending() | HandedOut() | Accepted() | Refused():
             # Not "already so": who hears that would send it, and so would the one who came first.
             raise errors.SentBefore(command.batch)
         case Filling() | Checked():
@@ -237,11 +308,12 @@ def _hear(command: commands.Accept | commands.Refuse | commands.Miss | commands.
     match command, batch:
         case commands.Accept(name), Sending():
             return [BatchAccepted(batch=name)]
-        case commands.Refuse(name, code, report), Sending():
+        case commands.Refuse(name, code, report), Sending() | HandedOut() | Accepted(Contents(Open(by_hand=True))):
+            # Of one brought by hand it is the payer who said that the bank has it; the bank says later what it makes of it.
             return [BatchRefused(batch=name, code=code, report=report)]
         case commands.Miss(name), Sending(unanswered=False):
             return [BatchUnanswered(batch=name)]
-        case commands.Disown(name, statement, by, approved_by), Sending(unanswered=True):
+        case commands.Disown(name, statement, by, approved_by), Sending(unanswered=True) | HandedOut():
             if by == approved_by:
                 raise errors.BatchDutiesNotSeparated(name)
             return [BatchDisowned(batch=name, statement=statement, disowned_by=by, approved_by=approved_by)]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from contracts.assistance.funds import EntitlementId
 from contracts.assistance.payments import AccountNumber, BatchId, BatchItem, Channel, ReasonCode
 from contracts.kernel import OrgCode
 from contracts.membership import Digest, Principal
@@ -18,6 +19,7 @@ class Open:
     channel: Channel
     execute_on: date
     by: Principal
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,20 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """Send a checked batch back to its maker."""
+    """Send a batch that has not left back to its maker."""
 
     batch: BatchId
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Take out a payment of `fen` before the batch has left; decided with the payment, see `withdrawing`."""
+
+    batch: BatchId
+    entitlement: EntitlementId
+    fen: int
+    reason: str
     by: Principal
 
 
@@ -62,6 +75,23 @@ class BeginSending:
 
     batch: BatchId
     file: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class HandOut:
+    """Give the file to the payer, who brings it to the bank."""
+
+    batch: BatchId
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The payer has brought it there; the bank gave a reference."""
+
+    batch: BatchId
+    reference: str
+    by: Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +127,4 @@ class Disown:
     approved_by: Principal
 
 
-Command = Open | Fill | Check | Reopen | Release | BeginSending | Accept | Refuse | Miss | Disown
+Command = Open | Fill | Check | Reopen | Reduce | Release | BeginSending | HandOut | Upload | Accept | Refuse | Miss | Disown

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from contracts.assistance.hardship import BankAccount
-from contracts.assistance.payments import BatchFilled, BatchItem, PaymentInstructed
+from contracts.assistance.payments import BatchFilled, BatchItem, BatchReduced, PaymentInstructed
 from contracts.kernel import Erased
 from foundation.commands import Actor
 from foundation.decider import Refusal
@@ -115,8 +115,16 @@ async def current_accounts(app: Application, found: Sequence[standing.Standing],
 
 async def items_of(app: Application, batch: str) -> list[BatchItem]:
     """A batch's payments in the order in which they went in."""
-    history = await app.history(BATCH, batch)
-    return [item for one in history if isinstance(one.event, BatchFilled) for item in one.event.items]
+    items: dict[str, BatchItem] = {}
+    for one in await app.history(BATCH, batch):
+        match one.event:
+            case BatchFilled(items=filled):
+                items |= {item.entitlement: item for item in filled}
+            case BatchReduced(entitlement=entitlement):
+                del items[entitlement]
+            case _:
+                pass
+    return list(items.values())
 
 
 async def instructed(app: Application, items: Sequence[BatchItem]) -> list[PaymentInstructed]:

@@ -19,7 +19,7 @@ from assistance.reconciliation.account import PAYMENT_ACCOUNT, opened
 class FromAccount:
     """A command on a batch that is decided together with the account that pays."""
 
-    command: commands.Open | commands.Release | commands.BeginSending
+    command: commands.Open | commands.Release | commands.BeginSending | commands.HandOut
     account: AccountNumber
 
 

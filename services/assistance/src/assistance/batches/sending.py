@@ -23,9 +23,9 @@ from foundation.transient import TRANSIENT
 from assistance.bank import files
 from assistance.bank.errors import BankFileUnreadable, FileNotRendered
 from assistance.bank.port import Bank, BankUnreachable, NoAnswer, RefusedFile, Taken
-from assistance.bank.words import Report
+from assistance.bank.words import Report, Statement
 from assistance.batches import commands
-from assistance.batches.batch import BATCH, Accepted, Known, Refused, Released, Sending
+from assistance.batches.batch import BATCH, Accepted, HandedOut, Known, Refused, Released, Sending, Unopened
 from assistance.batches.filling import instructed, items_of, payment_file
 from assistance.batches.leaving import FROM_ACCOUNT, FromAccount
 from assistance.payments.commands import Fail
@@ -44,10 +44,13 @@ log = structlog.get_logger()
 
 
 class Sender:
-    """One per process; one process at a time works, by a lease. Two would only ask twice."""
+    """One per process; one process at a time works, by a lease. Two would only ask twice.
+
+    Without a bank to talk to it only sees to it that what a refused batch held is due again.
+    """
 
     def __init__(
-        self, bank: Bank, *, poll_seconds: float = 1.0, first_wait_seconds: float = 2.0, wait_seconds_max: float = 3_600.0
+        self, bank: Bank | None, *, poll_seconds: float = 1.0, first_wait_seconds: float = 2.0, wait_seconds_max: float = 3_600.0
     ) -> None:
         self._bank, self._poll_seconds = bank, poll_seconds
         self._first_wait, self._wait_max = first_wait_seconds, wait_seconds_max
@@ -67,18 +70,20 @@ class Sender:
             await asyncio.sleep(self._poll_seconds)
 
     async def round(self, app: Application) -> None:
-        """Move every batch that can be moved now on by one step; then the days of accounts that are over."""
+        """Move every batch on by one step, if it can be moved now and is not brought by hand; then compare days that are over."""
         await caught_up(app)
         rows = await app.pool.fetch(
             "select b.batch from batches b left join bank_asks a on a.batch = b.batch"
-            " where (b.stage in ('released', 'sending', 'unanswered') or (b.stage in ('accepted', 'refused') and exists"
-            " (select from payment_instructions i where i.batch = b.batch and i.outcome = 'under way')))"
+            " where case when b.stage in ('released', 'sending', 'unanswered') then $2 and not b.by_hand"
+            " when b.stage = 'refused' or b.stage = 'accepted' and $2 and not b.by_hand then exists"
+            " (select from payment_instructions i where i.batch = b.batch and i.outcome = 'under way') else false end"
             " and (a.next_at is null or a.next_at <= $1) order by b.position limit 100",
-            app.clock.now(),
+            *(app.clock.now(), self._bank is not None),
         )
         for row in rows:
             await self._alone(app, row["batch"], self.step(app, row["batch"]))
-        await self._days(app)
+        if self._bank is not None:
+            await self._days(app, self._bank)
 
     async def _alone(self, app: Application, what: str, work: Coroutine[Any, Any, None]) -> None:
         """Whatever goes wrong with one batch or day keeps no other waiting; it comes again later and later."""
@@ -96,19 +101,19 @@ class Sender:
         state, _ = await app.state(BATCH, batch)
         by = worker(app)
         match state:
-            case Released():
-                await self._send(app, batch, state, by)
+            case Released() if self._bank is not None:
+                await self._send(app, self._bank, batch, state, by)
             case Sending(unanswered=False):
                 # Whoever was sending it is gone, or somebody else's answer comes yet: then it is accepted all the same.
                 await app.handler.handle(BATCH, batch, commands.Miss(batch), by=by)
-            case Sending() | Accepted():
-                await self._ask(app, batch, state, by)
+            case Sending() | Accepted() if self._bank is not None:
+                await self._ask(app, self._bank, batch, state, by)
             case Refused():
                 await fail_all(app, batch, state, by)
             case _:
                 pass
 
-    async def _send(self, app: Application, batch: BatchId, state: Released, by: Actor) -> None:
+    async def _send(self, app: Application, bank: Bank, batch: BatchId, state: Released, by: Actor) -> None:
         begun = state.contents.opened
         try:
             file = await render(app, batch, state, by.principal)
@@ -123,7 +128,7 @@ class Sender:
             )
             await exceptions.keep(app.pool, [found], app.clock.now())
             return
-        answer = await self._bank.send(file, Channel(begun.channel))
+        answer = await bank.send(file, Channel(begun.channel))
         match answer:
             case Taken():
                 await app.handler.handle(BATCH, batch, commands.Accept(batch), by=by)
@@ -140,10 +145,10 @@ class Sender:
             case _:
                 assert_never(answer)
 
-    async def _ask(self, app: Application, batch: BatchId, state: Sending | Accepted, by: Actor) -> None:
+    async def _ask(self, app: Application, bank: Bank, batch: BatchId, state: Sending | Accepted, by: Actor) -> None:
         asks = await self._wait(app, batch)
         organisation = state.contents.opened.organisation
-        data = await self._bank.status(batch)
+        data = await bank.status(batch)
         if data is None:
             if asks == SUSPICIOUS_ASKS:
                 await exceptions.keep(app.pool, [exceptions.Found(organisation, "unanswered", batch=batch)], app.clock.now())
@@ -176,7 +181,7 @@ class Sender:
         )
         return asks + 1
 
-    async def _days(self, app: Application) -> None:
+    async def _days(self, app: Application, bank: Bank) -> None:
         """Compare each account's day that is over, once."""
         day = (app.clock.now().astimezone(UTC) - timedelta(days=1)).date()
         rows = await app.pool.fetch(
@@ -186,11 +191,11 @@ class Sender:
             *(day, app.clock.now()),
         )
         for row in rows:
-            await self._alone(app, f"{row['account']} {day}", self._day(app, row["account"], day))
+            await self._alone(app, f"{row['account']} {day}", self._day(app, bank, row["account"], day))
 
-    async def _day(self, app: Application, account: AccountNumber, day: date) -> None:
+    async def _day(self, app: Application, bank: Bank, account: AccountNumber, day: date) -> None:
         await self._wait(app, f"{account} {day}")
-        data = await self._bank.statement(account, day)
+        data = await bank.statement(account, day)
         if data is not None:
             await reconcile(app, data, worker(app))
 
@@ -201,6 +206,21 @@ async def reconcile(app: Application, data: bytes, by: Actor) -> Compare:
     if isinstance(taken.said, Report):
         raise BankFileUnreadable("kind")
     return await comparing.compare(app, taken.said, by)
+
+
+async def brought_by_hand(app: Application, said: Report | Statement) -> bool:
+    """Whether a file is about a batch that the payer brought to the bank."""
+    if not isinstance(said, Report):
+        return False
+    state, _ = await app.state(BATCH, said.message)
+    return not isinstance(state, Unopened) and state.contents.opened.by_hand
+
+
+async def refused_by_report(app: Application, said: Report, file: str, by: Actor) -> None:
+    """A batch that was brought by hand was refused as a whole, as a handed-in report says: none of it was paid."""
+    state, _ = await app.state(BATCH, said.message)
+    if said.refused is not None and isinstance(state, HandedOut | Accepted) and state.contents.opened.by_hand:
+        await app.handler.handle(BATCH, said.message, commands.Refuse(said.message, said.refused, file), by=by)
 
 
 async def render(app: Application, batch: BatchId, state: Known, principal: str) -> bytes:

@@ -9,12 +9,15 @@ from contracts.assistance.payments import (
     BatchChecked,
     BatchDisowned,
     BatchFilled,
+    BatchHandedOut,
     BatchOpened,
+    BatchReduced,
     BatchRefused,
     BatchReleased,
     BatchReopened,
     BatchSending,
     BatchUnanswered,
+    BatchUploaded,
 )
 from contracts.kernel import OrgCode
 from foundation.cursor import Connection, Pool
@@ -36,6 +39,7 @@ _BATCHES = {
     "checked_by": "text",
     "released_by": "text",
     "position": "bigint",
+    "by_hand": "boolean",
 }
 BATCHES = Table(
     "batches",
@@ -47,7 +51,7 @@ BATCHES = Table(
 def _change(rows: dict[str, Row], one: Happened) -> None:
     match one.event:
         case BatchOpened() as event:
-            said = {name: getattr(event, name) for name in ("batch", "organisation", "account", "execute_on", "opened_by")}
+            said = {name: getattr(event, name) for name in ("batch", "organisation", "account", "execute_on", "opened_by", "by_hand")}
             more = {"channel": str(event.channel), "stage": "filling", "count": 0, "total_fen": 0}
             rows[event.batch] = {**said, **more, "checked_by": None, "released_by": None, "position": one.position}
         case BatchFilled(batch=batch, count=count, total_fen=total):
@@ -55,12 +59,16 @@ def _change(rows: dict[str, Row], one: Happened) -> None:
         case BatchChecked(batch=batch, checked_by=by):
             rows[batch].update(stage="checked", checked_by=by)
         case BatchReopened(batch=batch):
-            rows[batch].update(stage="filling", checked_by=None)
+            rows[batch].update(stage="filling", checked_by=None, released_by=None)
+        case BatchReduced(batch=batch, count=count, total_fen=total):
+            rows[batch].update(stage="filling", count=count, total_fen=total, checked_by=None, released_by=None)
         case BatchReleased(batch=batch, released_by=by):
             rows[batch].update(stage="released", released_by=by)
         case BatchSending(batch=batch):
             rows[batch].update(stage="sending")
-        case BatchAccepted(batch=batch):
+        case BatchHandedOut(batch=batch):
+            rows[batch].update(stage="handed-out")
+        case BatchAccepted(batch=batch) | BatchUploaded(batch=batch):
             rows[batch].update(stage="accepted")
         case BatchRefused(batch=batch) | BatchDisowned(batch=batch):
             rows[batch].update(stage="refused")
@@ -81,13 +89,13 @@ async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened
 STANDING = Projection(
     name="batches",
     source="assistance",
-    version=1,
+    version=2,
     tables=(BATCHES,),
     apply=apply,
     events=frozenset(
         {
             *(BatchOpened, BatchFilled, BatchChecked, BatchReopened, BatchReleased),
-            *(BatchSending, BatchAccepted, BatchRefused, BatchUnanswered, BatchDisowned),
+            *(BatchSending, BatchAccepted, BatchRefused, BatchUnanswered, BatchDisowned, BatchReduced, BatchHandedOut, BatchUploaded),
         }
     ),
 )
@@ -109,6 +117,7 @@ class Standing:
     checked_by: str | None
     released_by: str | None
     position: int
+    by_hand: bool
 
 
 _READ = ", ".join(Standing.__slots__)

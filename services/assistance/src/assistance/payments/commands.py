@@ -75,6 +75,16 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdraw:
+    """End an instruction that has not left, together with its batch: see `batches.withdrawing`."""
+
+    entitlement: EntitlementId
+    instruction: InstructionId
+    reason: str
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
 class CorrectAccount:
     """Another account of the same payee; its holder's name is the payee's, as the bank spells it."""
 
@@ -112,4 +122,4 @@ class PayInCash:
     approved_by: Principal
 
 
-Command = Instruct | Confirm | Fail | Bounce | CorrectAccount | Redirect | PayInCash
+Command = Instruct | Confirm | Fail | Bounce | Withdraw | CorrectAccount | Redirect | PayInCash

@@ -16,6 +16,7 @@ from contracts.assistance.payments import (
     PaymentFailed,
     PaymentInstructed,
     PaymentReturned,
+    PaymentWithdrawn,
 )
 from contracts.kernel import Event
 from foundation.decider import Decider
@@ -29,10 +30,11 @@ CASH_FEN_MAX = 100_000
 
 
 class Said(Enum):
-    """What the bank said of an instruction that is over."""
+    """What became of an instruction that is over."""
 
     failed = "failed"
     returned = "returned"
+    withdrawn = "withdrawn"  # said by us, before the bank was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Failed or returned. `code`: the bank's reason, until another account was entered."""
+    """Failed, returned or withdrawn. `code`: the bank's reason, until another account was entered."""
 
     terms: Terms
     over: tuple[tuple[str, Said], ...]
@@ -89,6 +91,8 @@ def evolve(payment: Payment, event: Event) -> Payment:
             if line is not None and reservation is not None:
                 terms = replace(terms, line=line, reservation=reservation)
             return Due(terms, (*over, (instruction, Said.returned)), code)
+        case PaymentWithdrawn(instruction=instruction), UnderWay(terms, _, _, over):
+            return Due(terms, (*over, (instruction, Said.withdrawn)))
         case AccountCorrected(), Due():
             return replace(payment, code=None)
         case PayeeRedirected(payee=payee), Due():
@@ -109,6 +113,8 @@ def decide(command: commands.Command, payment: Payment, now: datetime) -> list[E
             if isinstance(payment, Unseen):
                 raise errors.PaymentUnknown(command.entitlement)
             return _heard(command, payment)
+        case commands.Withdraw():
+            return _withdrawn(command, payment)
         case commands.CorrectAccount():
             return _corrected(command, payment)
         case commands.Redirect():
@@ -134,6 +140,8 @@ def _may_pay(entitlement: str, instruction: str, terms: Terms, payment: Payment)
         case Due():
             if terms != payment.terms:
                 raise errors.OtherTerms(entitlement)
+            if dict(payment.over).get(instruction) is Said.withdrawn:
+                raise errors.WithdrawnFromBatch(entitlement)
             if instruction in dict(payment.over):
                 raise errors.PaymentUnderWay(entitlement, instruction)
             return True
@@ -236,11 +244,32 @@ def _heard(command: commands.Confirm | commands.Fail | commands.Bounce, payment:
         case commands.Bounce(), _ if before is Said.returned:
             return []
     said = {commands.Confirm: "paid", commands.Fail: "failed", commands.Bounce: "returned"}[type(command)]
+    if before is Said.withdrawn:
+        raise errors.InstructionUnknown(entitlement, instruction)  # the bank was never told of it
     if before is not None:
         raise errors.Contradiction(entitlement, instruction, said, before.value)
     if not isinstance(payment, Due) and payment.instruction == instruction:
         raise errors.Contradiction(entitlement, instruction, said, "paid" if isinstance(payment, Done) else "nothing")
     raise errors.InstructionUnknown(entitlement, instruction)
+
+
+def _withdrawn(command: commands.Withdraw, payment: Payment) -> list[Event]:
+    entitlement, instruction = command.entitlement, command.instruction
+    match payment:
+        case UnderWay() if payment.instruction == instruction:
+            return [
+                PaymentWithdrawn(
+                    entitlement=entitlement,
+                    instruction=instruction,
+                    batch=payment.batch,
+                    reason=command.reason,
+                    withdrawn_by=command.by,
+                )
+            ]
+        case Unseen():
+            raise errors.PaymentUnknown(entitlement)
+        case _:
+            raise errors.InstructionUnknown(entitlement, instruction)
 
 
 def _corrected(command: commands.CorrectAccount, payment: Payment) -> list[Event]:

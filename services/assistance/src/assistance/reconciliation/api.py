@@ -23,13 +23,15 @@ from starlette.requests import Request
 from assistance.bank import files
 from assistance.bank.errors import BankFileUnreadable
 from assistance.bank.port import Bank, BankUnreachable
-from assistance.batches.sending import reconcile
+from assistance.bank.words import Outcome, Statement
+from assistance.batches.sending import brought_by_hand, reconcile, refused_by_report
 from assistance.desk import Desk
 from assistance.double_entry.api import enter, entry_of
 from assistance.double_entry.entry import ENTRY
 from assistance.reconciliation import account, errors, exceptions
 from assistance.reconciliation.account import PAYMENT_ACCOUNT, Compare, opened
-from assistance.reconciliation.taking import BANK_FILE, take_in, whose
+from assistance.reconciliation.comparing import compare
+from assistance.reconciliation.taking import BANK_FILE, dated, take_in, whose
 
 router = Router(prefix="/payments", tags=["payments"])
 
@@ -55,6 +57,7 @@ class PaperBody(Body):
 
 class FileBody(Body):
     file: Digest
+    booked_on: Day | None
 
 
 class DayBody(Body):
@@ -141,26 +144,41 @@ async def resume(number: AccountNumber, body: PaperBody, caller: Caller, app: Ap
 @router.post(
     "/bank-files",
     status_code=202,
-    responses=problems(BankFileUnreadable),
+    responses=problems(BankFileUnreadable, errors.BookingDayMissing),
     openapi_extra={
         "requestBody": {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES}}
     },
 )
 @body_up_to(FILE_BYTES_MAX)
-async def receive(request: Request, caller: Caller, app: App, *, org: Annotated[OrgCode, Query()]) -> TakenView:
+async def receive(
+    request: Request, caller: Caller, app: App, *, org: Annotated[OrgCode, Query()], booked_on: Annotated[Day | None, Query()] = None
+) -> TakenView:
     """Hand in a file of the bank's: a status report, a return sheet, a statement; two of finance of the organisation that it is of, or
-    above, the same file each: who could hand one in alone could have a payment made twice. Read once."""
+    above, the same file each: who could hand one in alone could have a payment made twice. Read once; the day of a statement is compared.
+
+    `booked_on`: the bank's day of what a return sheet says was paid, where the sheet has no days and no statement will come.
+    """
     await caller.require(FINANCE, unit=org, fresh=True)
     data = await request.body()
     said = await asyncio.to_thread(files.read, data)
     organisation = await whose(app, said) or org
     await caller.require(FINANCE, unit=organisation, fresh=True)
-    file = FileBody(file=sha256(data).hexdigest())
+    if booked_on is not None:
+        said = dated(said, booked_on)
+    elif await brought_by_hand(app, said) and any(word.outcome is Outcome.paid and word.day is None for word in said.words):
+        raise errors.BookingDayMissing
+    file = FileBody(file=sha256(data).hexdigest(), booked_on=booked_on)
     await enter(app, caller, HAND_IN, (BANK_FILE, file.file), organisation, said=file, command=lambda *_: None, carry_out=nothing_more)
     entered, _ = await app.state(ENTRY, entry_of(app, HAND_IN, file.file, file))
     if entered is None or not entered.done:
         return TakenView(file=file.file, waits=True, lines=len(said.words), exceptions=0, before=False)
-    taken = await take_in(app, data, caller.actor())
+    by = caller.actor()
+    taken = await take_in(app, data, by, booked_on=booked_on)
+    if isinstance(taken.said, Statement):
+        if await whose(app, taken.said) is not None:
+            await compare(app, taken.said, by)
+    else:
+        await refused_by_report(app, taken.said, file.file, by)
     return TakenView(file=taken.digest, lines=taken.lines, exceptions=taken.exceptions, before=taken.before)
 
 
@@ -196,7 +214,7 @@ def comparing(bank: Bank | None) -> Router:
         "/accounts/{number}/comparison",
         responses=problems(errors.PaymentAccountUnknown, errors.StatementMissing, BankFileUnreadable),
     )
-    async def compare(number: AccountNumber, body: DayBody, caller: Caller, app: App) -> ComparedView:
+    async def ask_and_compare(number: AccountNumber, body: DayBody, caller: Caller, app: App) -> ComparedView:
         """Ask the bank for a day's statement, take it in, and compare the day; finance. A difference stops payments from the account."""
         found = opened((await app.state(PAYMENT_ACCOUNT, number))[0], number)
         await caller.require(FINANCE, unit=found.organisation, fresh=True)

@@ -27,7 +27,8 @@ async def by_events(pool: Pool, account: AccountNumber, day: date) -> int:
     """Net fen confirmed less returned, by the payments' own events."""
     fen: int = await pool.fetchval(
         "select coalesce(sum(i.fen) filter (where i.booked_on = $2), 0) - coalesce(sum(i.fen) filter (where i.returned_on = $2), 0)"
-        " from payment_instructions i join batches b on b.batch = i.batch where b.account = $1 and $2 in (i.booked_on, i.returned_on)",
+        " from payment_instructions i join batches b on b.batch = i.batch"
+        " where b.account = $1 and (i.booked_on = $2 or i.returned_on = $2)",
         *(account, day),
     )
     return int(fen)

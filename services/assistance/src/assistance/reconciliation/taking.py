@@ -6,6 +6,7 @@ A file is worked through from the beginning after every interruption: what was h
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from hashlib import sha256
 
 from contracts.assistance.payments import BankFileKind, BankFileRead
@@ -58,10 +59,18 @@ class Taken:
     before: bool = False
 
 
-async def take_in(app: Application, data: bytes, by: Actor) -> Taken:
-    """Work a file through. Raises BankFileUnreadable, and what handling raises for the moment."""
+def dated(said: Report | Statement, booked_on: date) -> Report | Statement:
+    """With the bank's day for what it says was paid without one."""
+    words = tuple(replace(word, day=word.day or booked_on) if word.outcome is Outcome.paid else word for word in said.words)
+    return replace(said, words=words)
+
+
+async def take_in(app: Application, data: bytes, by: Actor, *, booked_on: date | None = None) -> Taken:
+    """Work a file through; `booked_on`: see `dated`. Raises BankFileUnreadable, and what handling raises for the moment."""
     digest = sha256(data).hexdigest()
     said = await asyncio.to_thread(files.read, data)  # a large file must not keep others waiting
+    if booked_on is not None:
+        said = dated(said, booked_on)
     known, _ = await app.state(BANK_FILE, digest)
     if known is not None:
         return Taken(digest, said, known.lines, known.exceptions, before=True)

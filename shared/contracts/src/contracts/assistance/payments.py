@@ -113,6 +113,20 @@ class PayeeRedirected(Event, type="assistance.PayeeRedirected", version=1, subje
     approved_by: Principal
 
 
+ReasonGiven = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+"""A reason of a list."""
+
+
+class PaymentWithdrawn(Event, type="assistance.PaymentWithdrawn", version=1):
+    """It was taken out of a batch that had not left: its instruction is over, and it is due by another one."""
+
+    entitlement: EntitlementId
+    instruction: InstructionId
+    batch: BatchId
+    reason: ReasonGiven
+    withdrawn_by: Principal
+
+
 class PaidInCash(Event, type="assistance.PaidInCash", version=1):
     """Paid by hand for an approved reason, before two witnesses, against a signed receipt."""
 
@@ -125,7 +139,7 @@ class PaidInCash(Event, type="assistance.PaidInCash", version=1):
     line: LineId
     reservation: RecordId
     fen: Annotated[int, Field(gt=0)]
-    reason: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+    reason: ReasonGiven
     witnesses: tuple[Principal, Principal]
     receipt: Digest
     paid_by: Principal
@@ -152,7 +166,10 @@ class BatchItem(_Value):
 
 
 class BatchOpened(Event, type="assistance.BatchOpened", version=1):
-    """A batch of one organisation's payments from one of its accounts was begun by its maker."""
+    """A batch of one organisation's payments from one of its accounts was begun by its maker.
+
+    `by_hand`: its file is brought to the bank by the payer, and never sent by the service.
+    """
 
     batch: BatchId
     organisation: OrgCode
@@ -160,6 +177,7 @@ class BatchOpened(Event, type="assistance.BatchOpened", version=1):
     channel: Channel
     execute_on: date
     opened_by: Principal
+    by_hand: bool = False
 
 
 class BatchFilled(Event, type="assistance.BatchFilled", version=1):
@@ -187,6 +205,18 @@ class BatchReopened(Event, type="assistance.BatchReopened", version=1):
     reopened_by: Principal
 
 
+class BatchReduced(Event, type="assistance.BatchReduced", version=1):
+    """A payment was taken out before the batch left. With other control figures, `count` and `total_fen`, it is to be checked anew."""
+
+    batch: BatchId
+    entitlement: EntitlementId
+    instruction: InstructionId
+    count: int
+    total_fen: int
+    reason: ReasonGiven
+    withdrawn_by: Principal
+
+
 class BatchReleased(Event, type="assistance.BatchReleased", version=1):
     """A third person let it go: the file's bytes are fixed by their digest."""
 
@@ -199,6 +229,21 @@ class BatchSending(Event, type="assistance.BatchSending", version=1):
     """From now on the bank may have it. Recorded before the first byte leaves, so that no batch is ever sent twice."""
 
     batch: BatchId
+
+
+class BatchHandedOut(Event, type="assistance.BatchHandedOut", version=1):
+    """The file is the payer's from now on, to be brought to the bank by hand: the bank may have it. Recorded before the first byte."""
+
+    batch: BatchId
+    handed_to: Principal
+
+
+class BatchUploaded(Event, type="assistance.BatchUploaded", version=1):
+    """The payer brought the file to the bank, which gave this reference."""
+
+    batch: BatchId
+    reference: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{4,35}$")]
+    uploaded_by: Principal
 
 
 class BatchAccepted(Event, type="assistance.BatchAccepted", version=1):
