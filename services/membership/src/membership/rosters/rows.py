@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -82,7 +82,9 @@ def _words() -> Mapping[str, Mapping[str, str]]:
     return {part: {_bare(way): name for name, ways in entries.items() for way in ways} for part, entries in data.items()}
 
 
+@lru_cache(maxsize=1_000)
 def _bare(text: str) -> str:
+    # Remembered: a column of kinds, sexes or statuses says the same few words in every row.
     text = re.sub(r"[(\[【（].*?[)\]】）]", "", unicodedata.normalize("NFKC", text).casefold())
     return "".join(character for character in text if character.isalnum() or character in "√×")
 

@@ -6,6 +6,7 @@ fail, or eat memory, hurts nobody else. Macros and formulas are never run: a for
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -55,6 +56,7 @@ _PRIVATE = {
     0xE855: 0x241FE,
     0xE863: 0x4DAE,
 }
+_ANY_PRIVATE = re.compile(f"[{''.join(map(chr, _PRIVATE))}]")
 
 
 def kind_of(file: bytes) -> str:
@@ -135,7 +137,7 @@ def decoded(file: bytes) -> str:
     encodings = [encoding for mark, encoding in marks if file.startswith(mark)] or ["utf-8", "gb18030"]
     for encoding in encodings:
         try:
-            return file.decode(encoding).translate(_PRIVATE)
+            return _ANY_PRIVATE.sub(lambda found: chr(_PRIVATE[ord(found[0])]), file.decode(encoding))
         except UnicodeDecodeError:
             continue
     raise FileRefused("file-encoding")
