@@ -1,11 +1,15 @@
 """Programmes are data: what the language says yes to, what it refuses, what the shipped rules come to, and why somebody gets nothing."""
 
+import ast
+import inspect
 from datetime import date
 from importlib.resources import files
+from types import ModuleType
 from typing import Any
 
 import pytest
-from assistance.programmes import commands, errors
+from assistance.programmes import commands, errors, language
+from assistance.programmes import definition as definitions
 from assistance.programmes.assessment import (
     Failure,
     Live,
@@ -24,6 +28,7 @@ from contracts.assistance import ProgrammePublished
 from contracts.assistance.programmes import DecidedBy, FactKind, ProgrammeDefinition
 from contracts.membership import Level
 from foundation.decider import given
+from foundation.refusals import said, texts
 from hypothesis import given as for_all
 from hypothesis import strategies as some
 
@@ -152,6 +157,27 @@ def test_a_definition_that_cannot_be_meant_is_refused_with_the_place(wrong: dict
     with pytest.raises(errors.DefinitionMalformed) as refused:
         definition(changed(MEDICAL, **wrong))
     assert str(refused.value.members["where"]).startswith(where)
+
+
+def test_what_is_wrong_with_a_rule_is_told_with_its_place_in_both_languages() -> None:
+    unfit = {"conditions": [{"name": "x", "when": "is_member < 3", "text": {"zh": "一", "en": "x"}}]}
+    with pytest.raises(errors.DefinitionMalformed) as refused:
+        definition(changed(MEDICAL, **unfit))
+    assert said(refused.value, "zh").detail == "conditions.x：是非不能与数字比较。"
+    assert said(refused.value, "en").detail == "conditions.x: truth is not compared with number."
+
+
+def named_in(module: ModuleType, error: str, place: int) -> set[str]:
+    """The reasons that a module's sources give to an error, as the argument at that place."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Call)]
+    given_to = [node.args[place] for node in calls if isinstance(node.func, ast.Name) and node.func.id == error]
+    return {str(given.value) for given in given_to if isinstance(given, ast.Constant)}
+
+
+def test_every_fault_of_a_definition_is_told() -> None:
+    reasons = named_in(language, "RuleMalformed", 0) | named_in(definitions, "DefinitionMalformed", 1)
+    told = {key.removeprefix("definition-malformed.") for key in texts(errors.__name__, "zh") if key.startswith("definition-malformed.")}
+    assert told == reasons
 
 
 def test_a_new_version_is_published_without_a_deployment_and_the_same_one_only_once() -> None:

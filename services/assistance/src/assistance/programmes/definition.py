@@ -76,7 +76,7 @@ def check(found: ProgrammeDefinition) -> None:
         try:
             kind = rule(source).kind(known)
         except RuleMalformed as error:
-            raise DefinitionMalformed(where, "rule", reason=str(error)) from None
+            raise DefinitionMalformed(where, error.why, **error.members) from None
         if kind not in kinds:
             raise DefinitionMalformed(where, "kind", kind=kind, wanted=sorted(kinds))
         asked = set(rule(source).facts)

@@ -26,7 +26,11 @@ DEPTH_MAX = 20
 
 
 class RuleMalformed(ValueError):
-    """A rule is not a sentence of the language, or compares what cannot be compared."""
+    """A rule is not a sentence of the language, or compares what cannot be compared. `why` and `members` are as a refusal has them."""
+
+    def __init__(self, why: str, **members: Any) -> None:
+        super().__init__(why, members)
+        self.why, self.members = why, members
 
 
 class FactMissing(LookupError):
@@ -67,9 +71,9 @@ class Rule:
         try:
             tree = ast.parse(source.strip(), mode="eval").body
         except (SyntaxError, ValueError, MemoryError, RecursionError):
-            raise RuleMalformed("this is not an expression") from None
+            raise RuleMalformed("expression") from None
         if sum(1 for _ in ast.walk(tree)) > NODES_MAX:
-            raise RuleMalformed("this is too long for one condition: make two of it")
+            raise RuleMalformed("long")
         _check_form(tree, DEPTH_MAX)
         self._tree = tree
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -97,13 +101,13 @@ def rule(source: str) -> Rule:
 
 def _check_form(node: ast.AST, depth: int) -> None:
     if depth == 0:
-        raise RuleMalformed("this is nested too deeply")
+        raise RuleMalformed("deep")
     match node:
         case ast.Constant(value=bool() | str()):
             pass
         case ast.Constant(value=int(number)):
             if abs(number) > NUMBER_MAX:
-                raise RuleMalformed("a number is too large")
+                raise RuleMalformed("number")
         case ast.Name():
             pass
         case ast.BoolOp(values=parts) | ast.List(elts=parts):
@@ -114,12 +118,12 @@ def _check_form(node: ast.AST, depth: int) -> None:
             _check_all([left, right], depth)
         case ast.Compare(left=left, ops=ops, comparators=others):
             if any(type(op) not in _COMPARISONS and not isinstance(op, ast.In | ast.NotIn) for op in ops):
-                raise RuleMalformed("this comparison is not one of the language")
+                raise RuleMalformed("comparison")
             _check_all([left, *others], depth)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS and args:
             _check_all(args, depth)
         case _:
-            raise RuleMalformed(f"{type(node).__name__} is not part of the language")
+            raise RuleMalformed("foreign", construct=type(node).__name__)
 
 
 def _check_all(nodes: list[ast.expr], depth: int) -> None:
@@ -151,7 +155,7 @@ def _value(node: ast.AST, facts: Facts) -> Value:
         case ast.Call(func=ast.Name(id=name), args=args):
             return _FUNCTIONS[name](*[int(_value(argument, facts)) for argument in args]) if len(args) > 1 else _value(args[0], facts)
         case _:
-            raise RuleMalformed(f"{type(node).__name__} is not part of the language")
+            raise RuleMalformed("foreign", construct=type(node).__name__)
 
 
 def _compared(left: Value, ops: list[ast.cmpop], others: list[ast.expr], facts: Facts) -> bool:
@@ -191,7 +195,7 @@ def _kind(node: ast.AST, known: _Known) -> tuple[FactKind, tuple[str, ...]]:
             return FactKind.number, ()
         case ast.Name(id=name):
             if name not in known:
-                raise RuleMalformed(f"{name} is not a fact of this programme")
+                raise RuleMalformed("unknown", fact=name)
             return known[name]
         case ast.BoolOp(values=parts):
             _all(parts, {FactKind.truth}, known)
@@ -209,13 +213,13 @@ def _kind(node: ast.AST, known: _Known) -> tuple[FactKind, tuple[str, ...]]:
             _comparable([left, *others], ops, known)
             return FactKind.truth, ()
         case _:
-            raise RuleMalformed("a list stands only behind `in`")
+            raise RuleMalformed("list")
 
 
 def _all(parts: list[ast.expr], wanted: frozenset[FactKind] | set[FactKind], known: _Known) -> FactKind:
     kinds = [_kind(part, known)[0] for part in parts]
     if any(kind not in wanted for kind in kinds):
-        raise RuleMalformed(f"{' and '.join(sorted({str(kind) for kind in kinds}))} do not go together here")
+        raise RuleMalformed("together", kinds=sorted(set(kinds)))
     return max(kinds, key=lambda kind: kind is FactKind.money)
 
 
@@ -223,14 +227,14 @@ def _comparable(parts: list[ast.expr], ops: list[ast.cmpop], known: _Known) -> N
     for left, op, right in zip(parts, ops, parts[1:], strict=False):
         listed = isinstance(op, ast.In | ast.NotIn)
         if listed is not isinstance(right, ast.List) or isinstance(left, ast.List):
-            raise RuleMalformed("`in` takes a list, and nothing else does")
+            raise RuleMalformed("in")
         rights = right.elts if isinstance(right, ast.List) else [right]
         kind, choices = _kind(left, known)
         for one in rights:
             other, others = _kind(one, known)
             if not (kind == other or {kind, other} <= _FIGURES):
-                raise RuleMalformed(f"{kind} is not compared with {other}")
+                raise RuleMalformed("compared", kind=kind, other=other)
             if kind is FactKind.choice and choices and others and not set(choices) & set(others):
-                raise RuleMalformed(f"{others[0]} is none of {', '.join(choices)}")
+                raise RuleMalformed("choice", choice=others[0], choices=list(choices))
         if kind in (FactKind.choice, FactKind.truth) and not (listed or isinstance(op, ast.Eq | ast.NotEq)):
-            raise RuleMalformed(f"{kind} is equal or not, never more or less")
+            raise RuleMalformed("order", kind=kind)
