@@ -1,6 +1,7 @@
 """A whole node behind real HTTP servers, in a thread of its own, with a small hierarchy and people who may do this and that in it."""
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ DIVISIONS = f"""code,name,level,parent
 STEWARD, APPROVER, CLERK, AUDITOR, AGENCY = (letter * 32 for letter in "bcdef")
 FINANCE = "f1" * 16
 OUTSIDER, OUTSIDE_ADMIN, FORMER, FORMER_ADMIN, TO_COME, ORPHAN, NOBODY = (f"{number}" * 32 for number in range(7))
+CHINESE = re.compile("[一-鿿]")
 TODAY = day_in_china(datetime.now(UTC)).isoformat()
 _APPOINTED = (
     (STEWARD, "steward", TOP),
@@ -180,12 +182,15 @@ def appoint(it: Served, principal: str, role: str, organisation: str, *, since: 
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
-    """The status and the kind of a refusal; it is a problem document and says nothing twice."""
+    """The status and the kind of a refusal; it is a problem document, in Chinese with the English beside."""
     assert answer.headers["content-type"] == "application/problem+json", (answer.status_code, answer.text)
     document = answer.json()
     assert document["status"] == answer.status_code
     assert document["trace"] == answer.headers["trace-id"]
-    assert set(document) >= {"type", "title", "detail"}
+    for text, beside in ((document[name], document["en"][name]) for name in ("title", "detail")):
+        assert CHINESE.search(text), text
+        assert not CHINESE.search(beside), beside
+    assert answer.headers["content-language"] == "zh-CN, en"
     return answer.status_code, document["type"].removeprefix("urn:tongxin:problem:")
 
 
