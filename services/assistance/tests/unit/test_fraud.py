@@ -1,5 +1,6 @@
 """What a corrupt or a clumsy cadre tries, and what stops it: each of these went through once."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -8,22 +9,35 @@ from assistance.applications import commands
 from assistance.applications.appeals import REVOKE
 from assistance.applications.application import Submitted
 from assistance.applications.deciding import counted_with, period_of
-from assistance.applications.errors import ApprovalStale
+from assistance.applications.errors import ApplicationElsewhere, ApprovalStale
 from assistance.applications.following import APPLICATION
+from assistance.bank.words import Outcome, Report, Said, Statement
+from assistance.batches import commands as batches
+from assistance.batches.batch import BATCH
+from assistance.batches.errors import BatchDutiesNotSeparated
 from assistance.beneficiaries.beneficiary import AlreadyGranted
 from assistance.funds.errors import LineUnknown
 from assistance.hardship import commands as hardship
 from assistance.hardship.households import CLOSE, JOIN
+from assistance.interests.interests import ConflictOfInterest
 from assistance.obligations import commands as obligations
 from assistance.obligations.emergency import PAY_FIRST
+from assistance.payments import commands as payments
+from assistance.payments.errors import DutiesNotSeparated
+from assistance.payments.instructing import INSTRUCT, Instruct, Wanted
+from assistance.payments.payment import PAYMENT
+from assistance.payments.standing import Instruction
 from assistance.programmes.programme import PROGRAMME
+from assistance.reconciliation.taking import in_order, speaks_of
 from assistance.workdays import WorkingDays
 from contracts.assistance.hardship import Household, HouseholdMember, LiftReason, Relation
+from contracts.assistance.payments import Channel
 from contracts.membership import Level
 
 from .test_programmes import EMERGENCY, MEDICAL, TUITION, WARMTH
-from .world import ACCOUNT, APPROVER, CLERK, COUNTY, DEPUTY, ELSEWHERE, HOUSEHOLD, ILL, LI, LINE, UNION, WANG, World
+from .world import ACCOUNT, APPROVER, CLERK, COUNTY, DEPUTY, ELSEWHERE, HOUSEHOLD, ILL, LI, LINE, PAPER, PAYER, STEWARD, UNION, WANG, World
 
+CASHIER, BATCH_ID = "c5" * 16, "d5" * 16
 ONE, TWO, SECOND, OWED = "a1" * 16, "a2" * 16, "b1" * 16, "b2" * 16
 WINTER = datetime(2026, 11, 20, 4, tzinfo=UTC)
 PAPERS = ("diagnosis", "settlement", "invoices")
@@ -155,3 +169,81 @@ def test_one_winter_is_one_winter_until_the_next_begins() -> None:
 def test_a_season_belongs_to_the_year_it_began_in(day: date, winter: str, school_year: str) -> None:
     assert period_of(WARMTH, ONE, day) == winter
     assert period_of(TUITION, ONE, day) == school_year
+
+
+# --------------------------------------------------------------------------------------------- to the cousin's account
+
+
+def granted(world: World, application: str = ONE) -> str:
+    """Medical relief that was granted; the entitlement."""
+    world.submitted(application, "medical-relief", ILL, *PAPERS)
+    world.grant(application)
+    return str(world.state(APPLICATION, application).grant.entitlement)
+
+
+def test_nobody_alone_turns_granted_money_to_another_account(world: World) -> None:
+    entitlement = granted(world)
+    with pytest.raises(ApplicationElsewhere):
+        world.ask(APPLICATION, ONE, commands.GiveAccount(ONE, ACCOUNT, CLERK))
+    correct = payments.CorrectAccount(entitlement, WANG, ACCOUNT, PAPER, PAYER, PAYER)
+    with pytest.raises(DutiesNotSeparated):
+        world.ask(PAYMENT, entitlement, correct)
+    world.ask(PAYMENT, entitlement, replace(correct, approved_by=CASHIER))
+
+
+def instruct(world: World, *applications: str, by: str = PAYER) -> None:
+    """The payments of these applications in a batch of the county's."""
+    world.ask(BATCH, BATCH_ID, batches.Open(BATCH_ID, COUNTY, "3709000000000001", Channel.iso20022, world.today, by))
+    grants = [world.state(APPLICATION, one).grant.entitlement for one in applications]
+    wanted = tuple(Wanted(entitlement, one, WANG, WANG, ACCOUNT) for one, entitlement in zip(applications, grants, strict=True))
+    world.ask_joint(INSTRUCT, Instruct(BATCH_ID, wanted, by))
+
+
+def test_nobody_puts_a_relatives_payment_into_a_batch(world: World) -> None:
+    """Nor one of somebody of the household."""
+    granted(world)
+    world.declare(PAYER, WANG)
+    with pytest.raises(ConflictOfInterest):
+        instruct(world, ONE)
+
+
+def test_whoever_made_or_decided_a_case_lets_no_batch_with_it_through(world: World) -> None:
+    """Two posts of one person are still one person: an approver who is of finance as well does not pay out what they approved."""
+    granted(world)
+    instruct(world, ONE)
+    contents = world.state(BATCH, BATCH_ID).contents
+    assert contents.hands == {CLERK, STEWARD, APPROVER}
+    figures = (contents.count, contents.total_fen)
+    for hand in contents.hands:
+        with pytest.raises(BatchDutiesNotSeparated):
+            world.ask(BATCH, BATCH_ID, batches.Check(BATCH_ID, *figures, hand))
+    world.ask(BATCH, BATCH_ID, batches.Check(BATCH_ID, *figures, CASHIER))
+    for hand in contents.hands:
+        with pytest.raises(BatchDutiesNotSeparated):
+            world.ask(BATCH, BATCH_ID, batches.Release(BATCH_ID, PAPER, hand))
+    world.ask(BATCH, BATCH_ID, batches.Release(BATCH_ID, PAPER, "e5" * 16))
+
+
+# ------------------------------------------------------------------------------------------------- what a file may say
+
+
+def said(outcome: Outcome, place: int = 1) -> Said:
+    return Said(place, "1" * 32, "2" * 32, outcome, 100, date(2026, 3, 3))
+
+
+def test_a_file_speaks_of_its_own_payments() -> None:
+    """Two of one union's finance could have had another's payments made twice, by a statement of their own account."""
+    own, others = "3709000000000001", "3709000000000002"
+    instruction = Instruction("1" * 32, "2" * 32, ONE, LINE, "3" * 32, BATCH_ID, 100, "under way", own)
+    statement = Statement(own, date(2026, 3, 3), 0, 100, (said(Outcome.returned),))
+    assert speaks_of(statement, instruction)
+    assert not speaks_of(replace(statement, account=others), instruction)
+    report = Report(BATCH_ID, (said(Outcome.failed),))
+    assert speaks_of(report, instruction)
+    assert not speaks_of(replace(report, message="c" * 32), instruction)
+
+
+def test_a_bank_that_lists_its_credits_first_is_understood() -> None:
+    """Heard in that order, the return would be refused as a contradiction, and the money that came back lost sight of."""
+    back, paid = said(Outcome.returned), said(Outcome.paid, place=2)
+    assert in_order((back, paid)) == [paid, back]

@@ -173,7 +173,7 @@ def test_what_failed_stays_reserved_and_is_due_after_the_account_was_corrected(w
         instruct(world, NEXT)
     entitlement = granted(world).entitlement
     other = BankAccount(bank="农行", name="王伟", number="6228480000000000001")
-    world.ask(PAYMENT, entitlement, commands.CorrectAccount(entitlement, other, REPORT, "one", "two"))
+    world.ask(PAYMENT, entitlement, commands.CorrectAccount(entitlement, WANG, other, REPORT, "one", "two"))
     instruct(world, NEXT, account=other)
     assert isinstance(world.state(PAYMENT, entitlement), UnderWay)
     with pytest.raises(errors.Contradiction):
@@ -192,7 +192,8 @@ def test_what_came_back_is_held_for_the_same_entitlement_and_paid_again_once(wor
     assert (line.paid_fen, line.reserved_fen) == (0, 200_000)
     payment = world.state(PAYMENT, granted(world).entitlement)
     assert isinstance(payment, Due)
-    world.ask(PAYMENT, granted(world).entitlement, commands.CorrectAccount(granted(world).entitlement, ACCOUNT, REPORT, "one", "two"))
+    correct = commands.CorrectAccount(granted(world).entitlement, WANG, ACCOUNT, REPORT, "one", "two")
+    world.ask(PAYMENT, granted(world).entitlement, correct)
     open_batch(world, NEXT)
     instruct(world, NEXT)
     hear(world, confirm(world, NEXT))

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from assistance.applications import errors as applications
+from assistance.applications.appeals import REVOKE
 from assistance.applications.application import Granted
+from assistance.applications.commands import Revoke
 from assistance.applications.deciding import counted_with
 from assistance.applications.following import APPLICATION
+from assistance.funds.errors import NotPaid
 from assistance.interests.interests import ConflictOfInterest
 from assistance.notices import errors as notices
 from assistance.notices.notice import NOTICE, SETTLE, Object, SettleObjection
@@ -16,6 +19,9 @@ from assistance.obligations import commands, errors
 from assistance.obligations.closing import MEET, RECOVER, WRITE_OFF
 from assistance.obligations.emergency import PAY_FIRST
 from assistance.obligations.obligation import DISCRETION, OBLIGATION, Settled
+from assistance.payments import commands as payments
+from assistance.payments.hearing import HEAR, Hear, Heard
+from assistance.payments.payment import PAYMENT
 from assistance.programmes.programme import PROGRAMME
 from assistance.timers import issue, timing
 from assistance.workdays import WorkingDays, WorkingDaysUnreadable
@@ -25,7 +31,7 @@ from foundation.history import Happened
 from foundation.timers import Cancel, Due, Schedule
 
 from .test_programmes import EMERGENCY, MEDICAL, WARMTH
-from .world import APPROVER, CITY_APPROVER, CLERK, COUNTY, DEPUTY, ILL, LI, LINE, PAPER, STEWARD, WANG, World
+from .world import ACCOUNT, APPROVER, CITY_APPROVER, CLERK, COUNTY, DEPUTY, ILL, LI, LINE, PAPER, STEWARD, UNION, WANG, World
 
 ONE, TWO, OWED, MORE = "a1" * 16, "a2" * 16, "b1" * 16, "b2" * 16
 JANUARY = datetime(2026, 1, 21, 4, tzinfo=UTC)
@@ -161,7 +167,7 @@ def test_papers_close_it_if_somebody_else_checks_them(world: World) -> None:
     assert world.ask_joint(MEET, meet) == []
     assert world.state(DISCRETION, APPROVER).open == {}
     with pytest.raises(errors.ObligationClosed):
-        world.ask_joint(RECOVER, commands.Recover(OWED, APPROVER, 300_000, PAPER, world.today, DEPUTY))
+        world.ask_joint(RECOVER, commands.Recover(OWED, APPROVER, ONE, None, None, None, 300_000, PAPER, world.today, DEPUTY))
 
 
 def test_overdue_papers_cut_off_further_discretion(world: World) -> None:
@@ -177,7 +183,7 @@ def test_overdue_papers_cut_off_further_discretion(world: World) -> None:
         pay(world, TWO, MORE)
     assert refused.value.members["overdue_fen"] == 300_000
     pay(world, TWO, MORE, by=DEPUTY)
-    write_off = commands.WriteOff(OWED, APPROVER, "…", PAPER, Level.city, world.today, CITY_APPROVER)
+    write_off = commands.WriteOff(OWED, APPROVER, ONE, "…", PAPER, Level.city, world.today, CITY_APPROVER)
     with pytest.raises(errors.WriteOffBelow):
         world.ask_joint(WRITE_OFF, replace(write_off, level=Level.county))
     with pytest.raises(errors.ClosedByAuthoriser):
@@ -234,13 +240,51 @@ def test_relatives_pay_nothing_first(world: World) -> None:
         pay(world)
 
 
+def pay_by_hand(world: World, entitlement: str) -> None:
+    """The bank has paid it."""
+    terms = payments.Terms(ONE, UNION, WANG, WANG, LINE, OWED, 300_000)
+    world.ask(PAYMENT, entitlement, payments.Instruct(entitlement, "f1" * 16, "f2" * 16, terms, ACCOUNT, DEPUTY))
+    word = payments.Confirm(entitlement, "f1" * 16, world.today, PAPER)
+    world.ask_joint(HEAR, Hear((Heard(word, ONE, LINE, OWED),)))
+
+
+def test_what_was_revoked_before_it_was_paid_is_owed_no_more(world: World) -> None:
+    ill(world)
+    pay(world)
+    world.ask_joint(REVOKE, Revoke(ONE, LINE, (WANG,), "…", world.today, DEPUTY))
+    world.ask_joint(RECOVER, commands.Recover(OWED, APPROVER, ONE, None, None, None, 300_000, PAPER, world.today, DEPUTY))
+    assert (world.available(), world.state(DISCRETION, APPROVER).open) == (5_000_000, {})
+
+
+def test_relatives_close_nothing_and_whoever_brought_the_papers_does_not_check_them(world: World) -> None:
+    ill(world)
+    pay(world)
+    world.attach(ONE, "settlement", "invoices")
+    meet = commands.Meet(OWED, APPROVER, ONE, "medical-relief", world.today, CLERK)
+    with pytest.raises(applications.DutiesNotSeparated):
+        world.ask_joint(MEET, meet)
+    world.declare(DEPUTY, WANG)
+    recover = commands.Recover(OWED, APPROVER, ONE, None, None, None, 300_000, PAPER, world.today, DEPUTY)
+    write_off = commands.WriteOff(OWED, APPROVER, ONE, "…", PAPER, Level.city, world.today, DEPUTY)
+    for joint, command in ((MEET, replace(meet, by=DEPUTY)), (RECOVER, recover), (WRITE_OFF, write_off)):
+        with pytest.raises(ConflictOfInterest):
+            world.ask_joint(joint, command)
+
+
 def test_recovery_is_whole(world: World) -> None:
     ill(world)
     pay(world)
-    recover = commands.Recover(OWED, APPROVER, 299_999, PAPER, world.today, DEPUTY)
+    grant = world.state(APPLICATION, ONE).grant
+    recover = commands.Recover(OWED, APPROVER, ONE, grant.entitlement, LINE, None, 299_999, PAPER, world.today, DEPUTY)
     with pytest.raises(errors.RecoveredInPart):
         world.ask_joint(RECOVER, recover)
-    world.ask_joint(RECOVER, replace(recover, fen=300_000))
+    recover = replace(recover, fen=300_000)
+    with pytest.raises(NotPaid):
+        world.ask_joint(RECOVER, recover)
+    pay_by_hand(world, grant.entitlement)
+    world.ask_joint(RECOVER, recover)
+    assert world.available() == 5_000_000, "every fen is back in the line that paid it"
+    assert world.ask_joint(RECOVER, recover) == []
     with pytest.raises(errors.ObligationUnknown):
         world.ask_joint(RECOVER, replace(recover, obligation=MORE))
 
@@ -248,11 +292,11 @@ def test_recovery_is_whole(world: World) -> None:
 def test_a_durable_timer_marks_it(world: World) -> None:
     ill(world)
     events = {type(event).__name__: event for event in pay(world)}
-    (scheduled,) = timing(Happened(0, None, events["ObligationOpened"]))  # type: ignore[arg-type]
+    (scheduled,) = timing(Happened(0, None, events["ObligationOpened"]))
     assert isinstance(scheduled, Schedule)
     assert scheduled.due_at == datetime(2026, 2, 24, 16, tzinfo=UTC)
     issued = issue(Due(scheduled.timer, scheduled.due_at, scheduled.command, dict(scheduled.payload)))
     world.now = scheduled.due_at
     (overdue,) = world.ask(OBLIGATION, issued.id, issued.command)
-    (cancelled,) = timing(Happened(1, None, overdue))  # type: ignore[arg-type]
+    (cancelled,) = timing(Happened(1, None, overdue))
     assert cancelled == Cancel(scheduled.timer)

@@ -94,10 +94,12 @@ def test_the_same_instruction_again_is_no_news() -> None:
 
 def test_a_wrong_account_is_corrected_first() -> None:
     given(PAYMENT, instructed(), failed("BE01")).when(instruct(SECOND)).rejects(errors.AccountAtFault)
-    correct = commands.CorrectAccount(ENTITLEMENT, ACCOUNT, REPORT, "maker", "checker")
+    correct = commands.CorrectAccount(ENTITLEMENT, TERMS.payee, ACCOUNT, REPORT, "maker", "checker")
     given(PAYMENT, instructed(), failed("BE01")).when(correct).then(corrected)
     given(PAYMENT, instructed(), failed("BE01"), corrected).when(instruct(SECOND)).then(instructed(SECOND))
     given(PAYMENT, instructed(), failed("BE01")).when(replace(correct, approved_by="maker")).rejects(errors.DutiesNotSeparated)
+    given(PAYMENT).when(correct).then(corrected)
+    given(PAYMENT, instructed(), failed("BE01")).when(replace(correct, payee="7" * 32)).rejects(errors.OtherTerms)
     given(PAYMENT, instructed()).when(correct).rejects(errors.NothingToCorrect)
     given(PAYMENT, instructed(), confirmed).when(correct).rejects(errors.NothingToCorrect)
 
@@ -109,6 +111,8 @@ def test_an_heir_takes_the_payee_s_place() -> None:
     )
     given(PAYMENT, instructed(), failed("AC06")).when(redirect).then(redirected)
     given(PAYMENT, instructed(), failed("AC06"), redirected).when(instruct(SECOND)).rejects(errors.OtherTerms)
+    correct = commands.CorrectAccount(ENTITLEMENT, TERMS.payee, ACCOUNT, REPORT, "maker", "checker")
+    given(PAYMENT, redirected).when(correct).rejects(errors.OtherTerms)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +163,7 @@ anything = some.one_of(
     ids.map(confirm),
     some.builds(fail, ids, some.sampled_from(["NARR", "BE01"])),
     ids.map(bounce),
-    some.just(commands.CorrectAccount(ENTITLEMENT, ACCOUNT, REPORT, "maker", "checker")),
+    some.just(commands.CorrectAccount(ENTITLEMENT, TERMS.payee, ACCOUNT, REPORT, "maker", "checker")),
 )
 
 

@@ -202,7 +202,7 @@ class Payments(RuleBasedStateMachine):
     def an_account_is_corrected(self, number: int) -> None:
         wanted = list(self.wanted.values())[number]
         if isinstance(self.world.state(PAYMENT, wanted.entitlement), Due):
-            command = commands.CorrectAccount(wanted.entitlement, wanted.account, PAPER, "1" * 32, "2" * 32)
+            command = commands.CorrectAccount(wanted.entitlement, wanted.payee, wanted.account, PAPER, "1" * 32, "2" * 32)
             self.world.ask(PAYMENT, wanted.entitlement, command)
 
     @rule(days=some.sampled_from([0, 1]))

@@ -118,7 +118,8 @@ async def send_back(application: ApplicationId, body: requests.ReasonBody, calle
 @router.post("/aid/applications/{application}/withdrawal", responses=problems(*_CASE))
 async def withdraw(application: ApplicationId, body: requests.DayBody, caller: Caller, app: App) -> Accepted:
     """Enter that the applicant takes it back; clerk or steward of the union."""
-    await require(application, MAKERS, caller, app)
+    it = await require(application, MAKERS, caller, app)
+    await require_unconcerned(caller, app, it.case.people)
     return await app.handle(APPLICATION, application, commands.Withdraw(application, body.on), by=caller)
 
 
@@ -219,7 +220,8 @@ async def revoke(application: ApplicationId, body: requests.RevokeBody, caller: 
 @router.post("/aid/applications/{application}/appeal", responses=problems(*_CASE, errors.AppealLate))
 async def appeal(application: ApplicationId, body: requests.AppealBody, caller: Caller, app: App) -> Accepted:
     """Enter that the applicant appeals against a refusal; clerk or steward of the union."""
-    await require(application, MAKERS, caller, app)
+    it = await require(application, MAKERS, caller, app)
+    await require_unconcerned(caller, app, it.case.people)
     return await app.handle(APPLICATION, application, commands.Appeal(application, body.grounds, body.on), by=caller)
 
 
@@ -241,7 +243,8 @@ async def settle_appeal(application: ApplicationId, body: requests.SettleAppealB
 @router.post("/aid/applications/{application}/receipt", responses=problems(*_CASE))
 async def acknowledge(application: ApplicationId, body: requests.ReceiptBody, caller: Caller, app: App) -> Accepted:
     """Enter that the payee has signed for it; clerk or steward of the union."""
-    await require(application, MAKERS, caller, app)
+    it = await require(application, MAKERS, caller, app)
+    await require_unconcerned(caller, app, it.case.people)
     return await app.handle(APPLICATION, application, commands.Acknowledge(application, body.receipt, body.on), by=caller)
 
 

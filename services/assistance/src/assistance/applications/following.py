@@ -52,7 +52,8 @@ def decide(command: commands.Command, application: Application, now: datetime) -
     name = command.application
     found = known(application, name)
     match command, found:
-        case commands.GiveAccount(_, account, by), Draft() | Verified() | Submitted() | Granted() | Instructed():
+        # From the decision on it takes two people (payments.CorrectAccount): nobody alone turns granted money to another account.
+        case commands.GiveAccount(_, account, by), Draft() | Verified() | Submitted():
             return [AccountGiven(application=name, payee=found.case.payee, account=account, given_by=by)]
         case commands.Withdraw(), Withdrawn():
             return []

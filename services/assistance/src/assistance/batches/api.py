@@ -22,7 +22,7 @@ from assistance.asking import own_id, require_unconcerned
 from assistance.bank.errors import FileNotRendered
 from assistance.batches import commands, errors, standing
 from assistance.batches.batch import BATCH, FILL_MAX, HandedOut, Known, Unopened, stage
-from assistance.batches.filling import Held, fill, with_accounts
+from assistance.batches.filling import Held, fill, people_of, with_accounts
 from assistance.batches.findings import findings
 from assistance.batches.leaving import FROM_ACCOUNT, FromAccount
 from assistance.batches.sending import render
@@ -186,10 +186,11 @@ async def findings_of(batch: BatchId, known: Known, principal: str, app: Applica
     return [exceptions.Found(organisation, rule, batch=batch, entitlement=entitlement) for rule, entitlement in found]
 
 
-@router.post("/{batch}/check", responses=problems(*_BATCH, errors.ControlFiguresDiffer, FileNotRendered))
+@router.post("/{batch}/check", responses=problems(*_BATCH, errors.ControlFiguresDiffer, FileNotRendered, ConflictOfInterest))
 async def check(batch: BatchId, body: FiguresBody, caller: Caller, app: App) -> Accepted:
     """Compare the control figures and freeze the batch; finance, not its maker. Its findings become exceptions to be seen to."""
     known = await _require(batch, caller, app)
+    await require_unconcerned(caller, app, await people_of(app, batch))
     found = await findings_of(batch, known, caller.principal, app)
     command = commands.Check(batch, body.count, body.total_fen, caller.principal)
     answer = await app.handle(BATCH, batch, command, by=caller)
@@ -204,10 +205,11 @@ async def reopen(batch: BatchId, caller: Caller, app: App) -> Accepted:
     return await app.handle(BATCH, batch, commands.Reopen(batch, caller.principal), by=caller)
 
 
-@router.post("/{batch}/release", responses=problems(*_BATCH, *_ACCOUNT, FileNotRendered))
+@router.post("/{batch}/release", responses=problems(*_BATCH, *_ACCOUNT, FileNotRendered, ConflictOfInterest))
 async def release(batch: BatchId, caller: Caller, app: App) -> Accepted:
     """Let it go to the bank, its file fixed by its digest; finance, neither its maker nor its checker."""
     known = await _require(batch, caller, app)
+    await require_unconcerned(caller, app, await people_of(app, batch))
     file = await render(app, batch, known, caller.principal)
     command = commands.Release(batch, sha256(file).hexdigest(), caller.principal)
     return await app.handle_joint(FROM_ACCOUNT, FromAccount(command, known.contents.opened.account), by=caller)

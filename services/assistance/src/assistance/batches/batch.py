@@ -52,12 +52,13 @@ class Unopened:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a batch is and holds: instruction by entitlement, and the control figures."""
+    """What a batch is and holds: instruction by entitlement, the control figures, and whoever had a hand in one of its cases."""
 
     opened: Open
     items: Map[str, str] = _NO_ITEMS
     count: int = 0
     total_fen: int = 0
+    hands: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ def evolve(batch: Batch, event: Event) -> Batch:
             return Filling(Contents(opened))
         case BatchFilled(), Filling(contents):
             items = contents.items.update({item.entitlement: item.instruction for item in event.items})
-            return Filling(replace(contents, items=items, count=event.count, total_fen=event.total_fen))
+            hands = contents.hands.union(event.hands)
+            return Filling(replace(contents, items=items, count=event.count, total_fen=event.total_fen, hands=hands))
         case BatchChecked(checked_by=by), Filling(contents):
             return Checked(contents, by)
         case BatchReopened(), Checked(contents) | Released(contents):
@@ -224,14 +226,15 @@ def _fill(command: commands.Fill, batch: Known) -> list[Event]:
     if not fresh:
         return []
     total = contents.total_fen + sum(item.fen for item in fresh)
-    return [BatchFilled(batch=command.batch, items=fresh, count=count, total_fen=total)]
+    hands = tuple(sorted(command.hands - contents.hands))
+    return [BatchFilled(batch=command.batch, items=fresh, count=count, total_fen=total, hands=hands)]
 
 
 def _let_through(command: commands.Check | commands.Reopen | commands.Release, batch: Known) -> list[Event]:
     contents = batch.contents
     match command, batch:
         case commands.Check(name, count, total_fen, by), Filling():
-            if by == contents.opened.by:
+            if by == contents.opened.by or by in contents.hands:
                 raise errors.BatchDutiesNotSeparated(name)
             if (count, total_fen) != (contents.count, contents.total_fen) or not count:
                 raise errors.ControlFiguresDiffer(name, count, total_fen)
@@ -243,7 +246,7 @@ def _let_through(command: commands.Check | commands.Reopen | commands.Release, b
         case commands.Reopen(), Filling():
             return []
         case commands.Release(name, file, by), Checked(checked_by=checker):
-            if by in (checker, contents.opened.by):
+            if by in (checker, contents.opened.by) or by in contents.hands:
                 raise errors.BatchDutiesNotSeparated(name)
             return [BatchReleased(batch=name, file=file, released_by=by)]
         case commands.Release(file=file), Released(file=before) if file == before:

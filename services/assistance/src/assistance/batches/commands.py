@@ -24,11 +24,12 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Put payments in; those that are in already stay once."""
+    """Put payments in; those that are in already stay once. `hands`: who made or decided the cases; none of them lets it through."""
 
     batch: BatchId
     items: tuple[BatchItem, ...]
     by: Principal
+    hands: frozenset[Principal] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

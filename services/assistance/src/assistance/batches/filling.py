@@ -9,7 +9,7 @@ from typing import cast
 
 from contracts.assistance.hardship import BankAccount
 from contracts.assistance.payments import BatchFilled, BatchItem, BatchReduced, PaymentInstructed
-from contracts.kernel import Erased
+from contracts.kernel import Erased, PersonId
 from foundation.commands import Actor
 from foundation.decider import Refusal
 from foundation.history import Happened, Reading
@@ -130,6 +130,11 @@ async def items_of(app: Application, batch: str) -> list[BatchItem]:
 async def instructed(app: Application, items: Sequence[BatchItem]) -> list[PaymentInstructed]:
     """The instructions behind the items, still sealed."""
     return [one.event for one in await _instructed(app, items) if isinstance(one.event, PaymentInstructed)]
+
+
+async def people_of(app: Application, batch: str) -> set[PersonId]:
+    """Whose aid a batch pays, and who receives it."""
+    return {person for one in await instructed(app, await items_of(app, batch)) for person in (one.person, one.payee)}
 
 
 async def _instructed(app: Application, items: Iterable[BatchItem]) -> list[Happened]:

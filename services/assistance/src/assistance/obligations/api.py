@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from contracts.assistance.funds import LineId
+from contracts.assistance.funds import EntitlementId, LineId
+from contracts.assistance.obligations import ObligationOpened
 from contracts.kernel import OrgCode
 from contracts.membership import Digest, Principal, RecordId
 from contracts.values import Day
@@ -18,6 +19,8 @@ from assistance.applications.deciding import counted_with, kin_of
 from assistance.asking import acting_level, doubles, own_id, standings
 from assistance.beneficiaries.beneficiary import AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
+from assistance.funds.budget_line import BUDGET_LINE
+from assistance.funds.line import Closed
 from assistance.hardship.file import FILE
 from assistance.interests.interests import ConflictOfInterest
 from assistance.obligations import commands, errors, owed
@@ -25,6 +28,7 @@ from assistance.obligations.closing import MEET, RECOVER, WRITE_OFF
 from assistance.obligations.emergency import PAY_FIRST
 from assistance.obligations.obligation import OBLIGATION, NoObligation, Owed, Settled
 from assistance.organisations.levels import LevelUnknown
+from assistance.payments.payment import PAYMENT, Done
 from assistance.programmes.errors import ProgrammeNotInForce, ProgrammeUnknown
 from assistance.programmes.programme import PROGRAMME, Published
 from assistance.workdays import WorkingDays
@@ -37,7 +41,7 @@ READERS = ("clerk", "steward", "approver", "finance", "auditor")
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
 Fen = Annotated[StrictInt, Field(ge=1, le=10**12)]
 
-_OWED = (errors.ObligationUnknown, errors.ObligationClosed, errors.ClosedByAuthoriser, applications.DayToCome)
+_OWED = (errors.ObligationUnknown, errors.ObligationClosed, errors.ClosedByAuthoriser, applications.DayToCome, ConflictOfInterest)
 
 
 class PayFirstBody(Body):
@@ -133,7 +137,8 @@ async def _known(obligation: str, app: Application) -> Owed | Settled:
 
 
 @router.post(
-    "/aid/obligations/{obligation}/papers", responses=problems(*_OWED, errors.PapersMissing, ProgrammeUnknown, ProgrammeNotInForce)
+    "/aid/obligations/{obligation}/papers",
+    responses=problems(*_OWED, applications.DutiesNotSeparated, errors.PapersMissing, ProgrammeUnknown, ProgrammeNotInForce),
 )
 async def meet(obligation: RecordId, body: MeetBody, caller: Caller, app: App) -> Accepted:
     """Enter that the papers, attached to the application, were checked; approver of the union or above, not the authoriser."""
@@ -143,12 +148,34 @@ async def meet(obligation: RecordId, body: MeetBody, caller: Caller, app: App) -
     return await app.handle_joint(MEET, command, by=caller)
 
 
-@router.post("/aid/obligations/{obligation}/recovery", responses=problems(*_OWED, errors.RecoveredInPart))
+async def _paid(opened: ObligationOpened, app: Application) -> tuple[EntitlementId | None, LineId | None, LineId | None]:
+    """What was paid first, out of which line, and which line goes on with that one's balance, if it is closed."""
+    grant = getattr(await application_found(opened.application, app), "grant", None)
+    if grant is None or grant.obligation != opened.obligation:
+        return None, None, None
+    payment, _ = await app.state(PAYMENT, grant.entitlement)
+    line = payment.terms.line if isinstance(payment, Done) else grant.line
+    state, into = (await app.state(BUDGET_LINE, line))[0], None
+    while isinstance(state, Closed):
+        into = state.into_line
+        state, _ = await app.state(BUDGET_LINE, into)
+    return grant.entitlement, line, into
+
+
+@router.post(
+    "/aid/obligations/{obligation}/recovery",
+    responses=problems(
+        *(*_OWED, errors.RecoveredInPart, funds.NotPaid, funds.LineClosed),
+        *(funds.PeriodIsClosed, funds.SourceMismatch, funds.EarmarkedElsewhere),
+    ),
+)
 async def recover(obligation: RecordId, body: RecoverBody, caller: Caller, app: App) -> Accepted:
-    """Enter that the money is back, all of it; finance of the union or above."""
+    """Enter that the money is back, all of it, and in its budget line; finance of the union or above."""
     opened = (await _known(obligation, app)).opened
     await caller.require("finance", unit=opened.organisation, fresh=True)
-    command = commands.Recover(obligation, opened.authoriser, body.fen, body.receipt, body.on, caller.principal)
+    entitlement, line, into = await _paid(opened, app)
+    about = (obligation, opened.authoriser, opened.application, entitlement, line, into)
+    command = commands.Recover(*about, body.fen, body.receipt, body.on, caller.principal)
     return await app.handle_joint(RECOVER, command, by=caller)
 
 
@@ -157,7 +184,9 @@ async def write_off(obligation: RecordId, body: WriteOffBody, caller: Caller, ap
     """Give papers and money up, by a signed decision; approver of a union above the one that paid."""
     opened = (await _known(obligation, app)).opened
     _, level = await acting_level(caller, app, (AUTHORISER,), opened.organisation)
-    command = commands.WriteOff(obligation, opened.authoriser, body.reason, body.paper, level, body.on, caller.principal)
+    command = commands.WriteOff(
+        obligation, opened.authoriser, opened.application, body.reason, body.paper, level, body.on, caller.principal
+    )
     return await app.handle_joint(WRITE_OFF, command, by=caller)
 
 

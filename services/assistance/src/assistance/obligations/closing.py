@@ -9,10 +9,21 @@ from contracts.kernel import Event
 from contracts.membership import Level
 from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
+from foundation.ids import command_id
 
+from assistance.applications.application import Grant
+from assistance.applications.errors import DutiesNotSeparated
 from assistance.applications.following import APPLICATION, known, not_to_come
+from assistance.applications.making import concerned
+from assistance.desk import Desk, once
+from assistance.funds.budget_line import BUDGET_LINE
+from assistance.funds.closing import RETURN_LATE
+from assistance.funds.commands import Return, ReturnLate
+from assistance.funds.errors import NotPaid
+from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.obligations import commands, errors
 from assistance.obligations.obligation import DISCRETION, OBLIGATION, Obligation, Owed, Settled
+from assistance.payments.payment import PAYMENT, Done
 from assistance.programmes.definition import LEVELS
 from assistance.programmes.programme import PROGRAMME, rules_on
 
@@ -39,20 +50,29 @@ def _restored(command: commands.Meet | commands.Recover | commands.WriteOff) -> 
     return [DiscretionRestored(authoriser=command.authoriser, obligation=command.obligation)]
 
 
-def _meet_parts(command: commands.Meet) -> Sequence[Part]:
+def _concerns(command: commands.Meet | commands.Recover | commands.WriteOff) -> tuple[Part, ...]:
+    """What each of them is about: the obligation and its authoriser, whose matter it is, and the interests of who asks."""
     return (
         *(Part(OBLIGATION, command.obligation), Part(DISCRETION, command.authoriser)),
-        *(Part(APPLICATION, command.application), Part(PROGRAMME, command.programme)),
+        *(Part(APPLICATION, command.application), Part(INTERESTS, command.by)),
     )
+
+
+def _meet_parts(command: commands.Meet) -> Sequence[Part]:
+    return (*_concerns(command), Part(PROGRAMME, command.programme))
 
 
 def _meet(command: commands.Meet, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
     not_to_come(command.on, now)
     owed = _owed(states[0], command, "papers")
     if owed is None:
-        return [], [], [], []
-    case = known(states[2], owed.opened.application).case
-    rules = rules_on(states[3], owed.opened.programme, day_in_china(now))
+        return [], [], [], [], []
+    application = known(states[2], command.application)
+    case = application.case
+    no_conflict(command.by, states[3], concerned(application))
+    if command.by in case.makers:
+        raise DutiesNotSeparated(command.application)
+    rules = rules_on(states[4], owed.opened.programme, day_in_china(now))
     has = {kind for kind, _ in case.documents}
     if missing := [one.kind for one in rules.definition.documents if one.when is None and one.kind not in has]:
         raise errors.PapersMissing(missing)
@@ -63,23 +83,31 @@ def _meet(command: commands.Meet, states: Sequence[Any], now: datetime) -> Seque
         checked_by=command.by,
         met_on=command.on,
     )
-    return [met], _restored(command), [], []
+    return [met], _restored(command), [], [], []
 
 
 MEET: JointDecider[commands.Meet] = JointDecider(parts=_meet_parts, decide=_meet)
 
 
-def _parts(command: commands.Recover | commands.WriteOff) -> Sequence[Part]:
-    return (Part(OBLIGATION, command.obligation), Part(DISCRETION, command.authoriser))
+def _recover_parts(command: commands.Recover) -> Sequence[Part]:
+    lines = [Part(BUDGET_LINE, line) for line in (command.line, command.into) if line is not None]
+    payment = [] if command.entitlement is None else [Part(PAYMENT, command.entitlement)]
+    return once([*_concerns(command), *payment, *lines])
 
 
 def _recover(command: commands.Recover, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
     not_to_come(command.on, now)
-    owed = _owed(states[0], command, "recovery")
+    desk = Desk(_recover_parts(command), states, now)
+    owed = _owed(desk.state(OBLIGATION, command.obligation), command, "recovery")
     if owed is None:
-        return [], []
+        return desk.decided()
+    application = known(desk.state(APPLICATION, command.application), command.application)
+    no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application))
     if command.fen != owed.opened.fen:
         raise errors.RecoveredInPart(owed.opened.fen, command.fen)
+    grant = getattr(application, "grant", None)
+    if grant is not None and grant.obligation == command.obligation:  # otherwise it was revoked, and its money never left
+        _take_back(desk, command, grant, now)
     recovered = ObligationRecovered(
         obligation=command.obligation,
         authoriser=command.authoriser,
@@ -87,18 +115,37 @@ def _recover(command: commands.Recover, states: Sequence[Any], now: datetime) ->
         receipt=command.receipt,
         recovered_on=command.on,
     )
-    return [recovered], _restored(command)
+    desk.add(OBLIGATION, command.obligation, recovered)
+    desk.add(DISCRETION, command.authoriser, *_restored(command))
+    return desk.decided()
 
 
-RECOVER: JointDecider[commands.Recover] = JointDecider(parts=_parts, decide=_recover)
+def _take_back(desk: Desk, command: commands.Recover, grant: Grant, now: datetime) -> None:
+    """Into the line that paid it, or, where its year is closed, into the one that goes on with its balance. Raises NotPaid, LineClosed."""
+    payment = None if command.entitlement is None else desk.state(PAYMENT, command.entitlement)
+    if not isinstance(payment, Done) or (grant.entitlement, payment.terms.line) != (command.entitlement, command.line):
+        raise NotPaid(grant.entitlement, 0, command.fen)
+    terms = payment.terms
+    about = (terms.line, terms.reservation, grant.entitlement, command_id("recovery", command.obligation).hex)
+    if command.into is None:
+        desk.ask(BUDGET_LINE, terms.line, Return(*about))
+        return
+    lines = (terms.line, command.into)
+    late = RETURN_LATE.decide(ReturnLate(*about, command.into), [desk.state(BUDGET_LINE, line) for line in lines], now)
+    for line, events in zip(lines, late, strict=True):
+        desk.add(BUDGET_LINE, line, *events)
+
+
+RECOVER: JointDecider[commands.Recover] = JointDecider(parts=_recover_parts, decide=_recover)
 
 
 def _write_off(command: commands.WriteOff, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
     not_to_come(command.on, now)
     owed = _owed(states[0], command, "write-off")
     if owed is None:
-        return [], []
+        return [], [], [], []
     opened = owed.opened
+    no_conflict(command.by, states[3], concerned(known(states[2], command.application)))
     above = LEVELS.index(command.level) < LEVELS.index(opened.level)
     if not above and not (command.level is opened.level and command.level in _TOP):
         raise errors.WriteOffBelow(opened.level)
@@ -111,7 +158,7 @@ def _write_off(command: commands.WriteOff, states: Sequence[Any], now: datetime)
         paper=command.paper,
         written_off_on=command.on,
     )
-    return [written_off], _restored(command)
+    return [written_off], _restored(command), [], []
 
 
-WRITE_OFF: JointDecider[commands.WriteOff] = JointDecider(parts=_parts, decide=_write_off)
+WRITE_OFF: JointDecider[commands.WriteOff] = JointDecider(parts=_concerns, decide=_write_off)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from contracts.assistance.funds import EntitlementId, LineId
 from contracts.assistance.programmes import ProgrammeCode
 from contracts.kernel import OrgCode, PersonId
 from contracts.membership import Digest, Level, Principal
@@ -48,10 +49,17 @@ class Meet:
 
 @dataclass(frozen=True, slots=True)
 class Recover:
-    """The money is back."""
+    """The money is back. `entitlement` and `line`: what was paid, out of which; None where the grant was revoked before that.
+
+    `into`: the open line that goes on with the balance, where that line's year is closed.
+    """
 
     obligation: str
     authoriser: Principal
+    application: str
+    entitlement: EntitlementId | None
+    line: LineId | None
+    into: LineId | None
     fen: int
     receipt: Digest
     on: date
@@ -64,6 +72,7 @@ class WriteOff:
 
     obligation: str
     authoriser: Principal
+    application: str
     reason: str
     paper: Digest
     level: Level

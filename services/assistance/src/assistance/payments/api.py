@@ -90,7 +90,8 @@ async def _require(entitlement: EntitlementId, caller: Calling, app: Application
         raise errors.NotGranted(entitlement)
     await caller.require(*roles, unit=found.organisation, fresh=roles == (FINANCE,))
     application, _ = await app.state(APPLICATION, found.application)
-    await require_unconcerned(caller, app, [] if isinstance(application, Unknown) else application.case.people)
+    people = frozenset() if isinstance(application, Unknown) else application.case.people
+    await require_unconcerned(caller, app, people | {found.payee})
     return found
 
 
@@ -133,15 +134,15 @@ def _view(found: standing.Standing) -> PaymentView:
 
 @router.post(
     "/entitlements/{entitlement}/account",
-    responses=problems(errors.NotGranted, errors.PaymentUnknown, errors.NothingToCorrect, errors.DutiesNotSeparated, ConflictOfInterest),
+    responses=problems(errors.NotGranted, errors.OtherTerms, errors.NothingToCorrect, errors.DutiesNotSeparated, ConflictOfInterest),
 )
 async def correct(entitlement: EntitlementId, body: CorrectBody, caller: Caller, app: App) -> Accepted:
-    """Enter another account of the same payee, while the payment is due; two of finance, the same account each."""
+    """Enter another account of the same payee, while the payment is due, for the first time or again; two of finance, the same each."""
     found = await _require(entitlement, caller, app, (FINANCE,))
     account = body.account.account()
 
     def command(by: str, approved_by: str) -> commands.CorrectAccount:
-        return commands.CorrectAccount(entitlement, account, body.paper, by, approved_by)
+        return commands.CorrectAccount(entitlement, found.payee, account, body.paper, by, approved_by)
 
     return await enter(app, caller, "correct-account", (PAYMENT, entitlement), found.organisation, said=body, command=command)
 
@@ -153,6 +154,7 @@ async def correct(entitlement: EntitlementId, body: CorrectBody, caller: Caller,
 async def redirect(entitlement: EntitlementId, body: HeirBody, caller: Caller, app: App) -> Accepted:
     """Enter a proven heir in the payee's place, while the payment is due; two of finance, the same heir each."""
     found = await _require(entitlement, caller, app, (FINANCE,))
+    await require_unconcerned(caller, app, [body.payee])
     account = body.account.account()
 
     def command(by: str, approved_by: str) -> commands.Redirect:

@@ -89,6 +89,7 @@ class CorrectAccount:
     """Another account of the same payee; its holder's name is the payee's, as the bank spells it."""
 
     entitlement: EntitlementId
+    payee: PersonId
     account: BankAccount
     paper: Digest
     by: Principal

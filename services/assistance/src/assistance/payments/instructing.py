@@ -20,6 +20,7 @@ from assistance.batches.batch import BATCH
 from assistance.batches.commands import Fill
 from assistance.beneficiaries.beneficiary import BENEFICIARY, may_receive
 from assistance.desk import Desk, once
+from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.payments import commands, errors
 from assistance.payments.commands import Terms
 from assistance.payments.payment import PAYMENT, Due, Unseen
@@ -51,7 +52,7 @@ def instruction_id(batch: str, entitlement: str) -> str:
 
 
 def _parts(command: Instruct) -> Sequence[Part]:
-    parts = [Part(BATCH, command.batch)]
+    parts = [Part(BATCH, command.batch), Part(INTERESTS, command.by)]
     for one in command.wanted:
         parts += (Part(PAYMENT, one.entitlement), Part(APPLICATION, one.application))
         parts += (Part(BENEFICIARY, one.payee), Part(BENEFICIARY, one.person))
@@ -61,12 +62,16 @@ def _parts(command: Instruct) -> Sequence[Part]:
 def _decide(command: Instruct, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
     desk = Desk(_parts(command), states, now)
     items = tuple(_instructed(command, one, desk) for one in command.wanted)
-    desk.ask(BATCH, command.batch, Fill(command.batch, items, command.by))
+    cases = [known(desk.state(APPLICATION, one.application), one.application).case for one in command.wanted]
+    hands = frozenset[Principal]().union(*(case.makers | case.decided_by for case in cases))
+    desk.ask(BATCH, command.batch, Fill(command.batch, items, command.by, hands))
     return desk.decided()
 
 
 def _instructed(command: Instruct, one: Wanted, desk: Desk) -> BatchItem:
     terms = payable(one.entitlement, one.application, (one.person, one.payee), command.by, desk)
+    people = known(desk.state(APPLICATION, one.application), one.application).case.people
+    no_conflict(command.by, desk.state(INTERESTS, command.by), people | {terms.payee})
     instruction = instruction_id(command.batch, one.entitlement)
     again = isinstance(desk.state(PAYMENT, one.entitlement), Due)
     told = commands.Instruct(one.entitlement, instruction, command.batch, terms, one.account, command.by)

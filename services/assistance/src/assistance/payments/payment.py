@@ -273,13 +273,15 @@ def _withdrawn(command: commands.Withdraw, payment: Payment) -> list[Event]:
 
 
 def _corrected(command: commands.CorrectAccount, payment: Payment) -> list[Event]:
-    if isinstance(payment, Unseen):
-        raise errors.PaymentUnknown(command.entitlement)
-    _changeable(command, payment)
+    changeable = _changeable(command, payment)
+    # Before the first instruction the payee is whom the grant names, unless an heir was named since.
+    payee = changeable.heir if isinstance(changeable, Unseen) else changeable.terms.payee
+    if payee not in (None, command.payee):
+        raise errors.OtherTerms(command.entitlement)
     return [
         AccountCorrected(
             entitlement=command.entitlement,
-            payee=payment.terms.payee,
+            payee=command.payee,
             account=command.account,
             paper=command.paper,
             corrected_by=command.by,
@@ -302,11 +304,12 @@ def _redirected(command: commands.Redirect, payment: Payment) -> list[Event]:
     ]
 
 
-def _changeable(command: commands.CorrectAccount | commands.Redirect, payment: Payment) -> None:
+def _changeable(command: commands.CorrectAccount | commands.Redirect, payment: Payment) -> Unseen | Due:
     if isinstance(payment, UnderWay | Done):
         raise errors.NothingToCorrect(command.entitlement)
     if command.by == command.approved_by:
         raise errors.DutiesNotSeparated("account")
+    return payment
 
 
 def _terms(event: PaymentInstructed | PaidInCash) -> Terms:

@@ -178,6 +178,7 @@ class Instruction:
     batch: str
     fen: int
     outcome: str
+    account: str
 
 
 _READ = ", ".join(f"p.{name}" for name in Standing.__slots__)
@@ -204,7 +205,8 @@ async def standing(pool: Pool, entitlement: str) -> Standing | None:
 async def instructions(pool: Pool, ids: Sequence[str]) -> dict[str, Instruction]:
     """Those of the instructions that there are."""
     rows = await pool.fetch(
-        f"select {', '.join(Instruction.__slots__)} from payment_instructions where instruction = any ($1)",  # noqa: S608
+        "select i.instruction, i.entitlement, i.application, i.line, i.reservation, i.batch, i.fen, i.outcome, b.account"
+        " from payment_instructions i join batches b on b.batch = i.batch where i.instruction = any ($1)",
         list(ids),
     )
     return {row["instruction"]: Instruction(**row) for row in rows}

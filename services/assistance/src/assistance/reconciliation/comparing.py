@@ -19,7 +19,8 @@ async def compare(app: Application, statement: Statement, by: Actor) -> Compare:
     events, ledger = await by_events(app.pool, account, day), await by_ledger(app.pool, account, day)
     compared = Compare(account, day, events, ledger, statement.paid_fen)
     await app.handler.handle(PAYMENT_ACCOUNT, account, compared, by=by)
-    await app.pool.execute("insert into compared_days (account, day) values ($1, $2) on conflict do nothing", account, day)
+    if day < app.today():  # what is not over yet is compared again when it is
+        await app.pool.execute("insert into compared_days (account, day) values ($1, $2) on conflict do nothing", account, day)
     return compared
 
 
@@ -38,7 +39,9 @@ async def by_ledger(pool: Pool, account: AccountNumber, day: date) -> int:
     """Net fen posted less returned, by the lines' books, of the day on which the bank moved it."""
     fen: int = await pool.fetchval(
         "select coalesce(sum(case when u.kind = 'paid' then u.fen else -u.fen end), 0) from ledger_uses u"
-        " join payment_instructions i on i.instruction = u.instruction join batches b on b.batch = i.batch"
+        # What was recovered by hand came in by no instruction's way, and is no return of the bank's.
+        " join payment_instructions i on i.instruction = u.instruction and (u.kind = 'paid' or i.returned_on is not null)"
+        " join batches b on b.batch = i.batch"
         " where b.account = $1 and u.moved_on = $2 and u.kind in ('paid', 'returned', 'returned-held', 'returned-late')",
         *(account, day),
     )

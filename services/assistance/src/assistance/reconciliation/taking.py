@@ -128,6 +128,16 @@ def word_of(one: Said, file: str) -> Confirm | Fail | Bounce | None:
             return None
 
 
+def speaks_of(said: Report | Statement, instruction: Instruction) -> bool:
+    """Whether a file may speak of an instruction: a report of its own batch, a statement of the account that paid it. Pure."""
+    return instruction.batch == said.message if isinstance(said, Report) else instruction.account == said.account
+
+
+def in_order(words: Sequence[Said]) -> list[Said]:
+    """What came back was paid before, in whichever order a bank lists the two. Pure."""
+    return sorted(words, key=lambda one: one.outcome is Outcome.returned)
+
+
 class _Taking:
     """One file being worked through."""
 
@@ -143,8 +153,7 @@ class _Taking:
         if self._whose is None:
             self._note("unknown-file")
         else:
-            batch = said.message if isinstance(said, Report) else None
-            words = await self._words(said.words, batch)
+            words = await self._words(said)
             for first in range(0, len(words), HEARD_MAX):
                 await self._hear(words[first : first + HEARD_MAX])
             if isinstance(said, Statement):
@@ -153,19 +162,19 @@ class _Taking:
         await keep(self._app.pool, self._found, self._app.clock.now())
         return len(self._found)
 
-    async def _words(self, said: Sequence[Said], batch: str | None) -> list[_Word]:
+    async def _words(self, said: Report | Statement) -> list[_Word]:
         known: dict[str, Instruction] = {}
-        ids = list({one.instruction for one in said})
+        ids = list({one.instruction for one in said.words})
         for first in range(0, len(ids), 10_000):
             known |= await instructions(self._app.pool, ids[first : first + 10_000])
-        return list(self._fitting(said, known, batch))
+        return list(self._fitting(said, known))
 
-    def _fitting(self, said: Sequence[Said], known: dict[str, Instruction], batch: str | None) -> Iterator[_Word]:
-        """Those that are about an instruction of ours, each saying once; the others are noted."""
+    def _fitting(self, said: Report | Statement, known: dict[str, Instruction]) -> Iterator[_Word]:
+        """Those that are about an instruction of the batch or the account that the file is of, each saying once; the others are noted."""
         seen: dict[tuple[str, Outcome], Said] = {}
-        for one in said:
+        for one in in_order(said.words):
             instruction = known.get(one.instruction)
-            if instruction is None or one.entitlement != instruction.entitlement or (batch is not None and batch != instruction.batch):
+            if instruction is None or one.entitlement != instruction.entitlement or not speaks_of(said, instruction):
                 self._note("unknown-reference", one.place)
                 continue
             if one.fen is not None and one.fen != instruction.fen:

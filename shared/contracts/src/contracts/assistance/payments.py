@@ -181,12 +181,16 @@ class BatchOpened(Event, type="assistance.BatchOpened", version=1):
 
 
 class BatchFilled(Event, type="assistance.BatchFilled", version=1):
-    """These payments went into it; `count` and `total_fen` are the batch's control figures afterwards."""
+    """These payments went into it; `count` and `total_fen` are the batch's control figures afterwards.
+
+    `hands`: who made or decided their cases, and was not named by the batch before; none of them checks or releases it.
+    """
 
     batch: BatchId
     items: tuple[BatchItem, ...]
     count: int
     total_fen: int
+    hands: tuple[Principal, ...] = ()
 
 
 class BatchChecked(Event, type="assistance.BatchChecked", version=1):
