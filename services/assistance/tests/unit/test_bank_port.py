@@ -85,8 +85,8 @@ async def test_a_bank_that_hangs_or_loses_gave_no_answer(simulated: httpx.AsyncC
 async def test_only_a_clear_no_is_a_refusal() -> None:
     for status, body, expected in (
         (400, b'{"detail":{"code":"AM10","reason":"x"}}', RefusedFile("AM10", b'{"detail":{"code":"AM10","reason":"x"}}')),
-        (400, b"no json", RefusedFile("NARR", b"no json")),
-        (400, b'{"detail":{"code":"<script>"}}', RefusedFile("NARR", b'{"detail":{"code":"<script>"}}')),
+        (400, b"no json", NoAnswer()),
+        (400, b'{"detail":{"code":"<script>"}}', NoAnswer()),
         (403, b"", NoAnswer()),
         (409, b"", NoAnswer()),
         (500, b"", NoAnswer()),

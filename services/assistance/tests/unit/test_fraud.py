@@ -1,7 +1,7 @@
 """What a corrupt or a clumsy cadre tries, and what stops it: each of these went through once."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,11 @@ from assistance.applications import commands
 from assistance.applications.appeals import REVOKE
 from assistance.applications.application import Submitted
 from assistance.applications.deciding import counted_with, period_of
-from assistance.applications.errors import ApplicationElsewhere, ApprovalStale
+from assistance.applications.errors import ApplicationElsewhere, ApprovalStale, NotEligible
 from assistance.applications.following import APPLICATION
+from assistance.applications.making import DRAFT_FOR_CHAIR
+from assistance.bank import pain002, xml
+from assistance.bank.errors import BankFileUnreadable
 from assistance.bank.words import Outcome, Report, Said, Statement
 from assistance.batches import commands as batches
 from assistance.batches.batch import BATCH
@@ -20,6 +23,8 @@ from assistance.funds.errors import LineUnknown
 from assistance.hardship import commands as hardship
 from assistance.hardship.households import CLOSE, JOIN
 from assistance.interests.interests import ConflictOfInterest
+from assistance.notices.errors import NoticeMalformed
+from assistance.notices.notice import POST, Post
 from assistance.obligations import commands as obligations
 from assistance.obligations.emergency import PAY_FIRST
 from assistance.payments import commands as payments
@@ -34,6 +39,7 @@ from contracts.assistance.hardship import Household, HouseholdMember, LiftReason
 from contracts.assistance.payments import Channel
 from contracts.membership import Level
 
+from .test_programmes import CHAIR as CHAIR_RULES
 from .test_programmes import EMERGENCY, MEDICAL, TUITION, WARMTH
 from .world import ACCOUNT, APPROVER, CLERK, COUNTY, DEPUTY, ELSEWHERE, HOUSEHOLD, ILL, LI, LINE, PAPER, PAYER, STEWARD, UNION, WANG, World
 
@@ -247,3 +253,50 @@ def test_a_bank_that_lists_its_credits_first_is_understood() -> None:
     """Heard in that order, the return would be refused as a contradiction, and the money that came back lost sight of."""
     back, paid = said(Outcome.returned), said(Outcome.paid, place=2)
     assert in_order((back, paid)) == [paid, back]
+
+
+# ------------------------------------------------------------------------------------------- what never hung, on paper
+
+
+def test_a_notice_does_not_hang_in_the_past(world: World) -> None:
+    """Its five days would be over as soon as it is entered, and nobody would have seen it."""
+    world.draft(ONE, "medical-relief")
+    world.attach(ONE, *PAPERS)
+    world.verify(ONE, ILL)
+    hung = Post("9" * 32, UNION, frozenset({UNION}), "medical-relief", (ONE,), PAPER, world.today, WorkingDays(), CLERK)
+    with pytest.raises(NoticeMalformed):
+        world.ask_joint(POST, replace(hung, on=world.today - timedelta(days=21)))
+    world.ask_joint(POST, hung)
+
+
+def test_a_chair_is_not_helped_twice_for_one_dismissal(world: World) -> None:
+    """By the reaction to what rights has confirmed, and by a clerk who drafts it as well."""
+    world.publish("chair-protection", CHAIR_RULES)
+    facts = {"monthly_living_fen": 210_000, "months": 2}
+    world.ask_joint(DRAFT_FOR_CHAIR, commands.DraftForChair(ONE, UNION, "chair-protection", WANG, "f" * 32, facts, world.today))
+    world.ask(APPLICATION, ONE, commands.GiveAccount(ONE, ACCOUNT, CLERK))
+    world.grant(ONE)
+    world.submitted(TWO, "chair-protection", facts)
+    with pytest.raises(NotEligible):
+        world.grant(TWO)
+
+
+# ------------------------------------------------------------------------------------------------ what a file may hold
+
+PAIN002 = (
+    '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><OrgnlGrpInfAndSts><OrgnlMsgId>m</OrgnlMsgId>'
+    "<GrpSts>PART</GrpSts></OrgnlGrpInfAndSts><OrgnlPmtInfAndSts>{more}</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
+)
+LINE_OF_REPORT = "<TxInfAndSts><OrgnlInstrId>i</OrgnlInstrId><OrgnlEndToEndId>e</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts>"
+
+
+def test_what_nobody_reads_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xml, "HELD_MAX", 100)
+    assert len(pain002.read(PAIN002.format(more=LINE_OF_REPORT * 1_000).encode()).words) == 1_000, "what was read is let go"
+    with pytest.raises(BankFileUnreadable) as refused:
+        pain002.read(PAIN002.format(more="<x/>" * 1_000).encode())
+    assert refused.value.members["rule"] == "too-many"
+    attributes = " ".join(f'a{number}=""' for number in range(20_000))
+    with pytest.raises(BankFileUnreadable) as refused:
+        pain002.read(PAIN002.format(more=f"<x {attributes}/>").encode())
+    assert refused.value.members["rule"] == "too-long"

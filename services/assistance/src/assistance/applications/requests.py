@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt
 from assistance.applications import commands
 
 Line = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=200)]
+PartyName = Annotated[Line, Field(max_length=140, description="At most what ISO 20022 has room for.")]
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
 Told = Annotated[StrictBool | Annotated[StrictInt, Field(ge=0, le=10**12)] | Annotated[str, Field(max_length=40)], Field()]
 
@@ -22,8 +23,8 @@ Told = Annotated[StrictBool | Annotated[StrictInt, Field(ge=0, le=10**12)] | Ann
 class AccountBody(Body):
     """Where money goes; the name as the bank spells it."""
 
-    bank: Line
-    name: Line
+    bank: PartyName
+    name: PartyName
     number: Annotated[str, Field(pattern=r"^[0-9]{8,32}$")]
 
     def account(self) -> BankAccount:

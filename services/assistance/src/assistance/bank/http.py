@@ -11,7 +11,6 @@ import structlog
 from contracts.assistance.payments import Channel
 
 from assistance.bank.port import BankUnreachable, NoAnswer, RefusedFile, Taken
-from assistance.bank.reasons import OTHER
 
 ANSWER_BYTES_MAX = 100_000_000
 """A report on 10,000 payments is a few megabytes; what is longer than this is none."""
@@ -33,7 +32,7 @@ class HttpBank:
         self._url, self._client, self._send_seconds = url.rstrip("/"), client, send_seconds
 
     async def send(self, file: bytes, channel: Channel) -> Taken | RefusedFile | NoAnswer:
-        """Only a clear yes is Taken and only a clear no is RefusedFile; 4xx of something in between is no answer either."""
+        """Only a clear yes is Taken, and only a no with the bank's code is RefusedFile; what something in between says is no answer."""
         try:
             status, answer = await self._ask(
                 "POST", "/payment-files", self._send_seconds, content=file, headers={"content-type": _MEDIA[channel]}
@@ -43,7 +42,8 @@ class HttpBank:
             return NoAnswer()
         if status in (200, 201, 202):
             return Taken()
-        return RefusedFile(_code(answer), answer) if status == 400 else NoAnswer()
+        code = _code(answer) if status == 400 else None
+        return NoAnswer() if code is None else RefusedFile(code, answer)
 
     async def status(self, message: str) -> bytes | None:
         """Raises BankUnreachable."""
@@ -78,9 +78,9 @@ class HttpBank:
             raise BankUnreachable("the bank cannot be asked") from error
 
 
-def _code(answer: bytes) -> str:
+def _code(answer: bytes) -> str | None:
     try:
         code = orjson.loads(answer)["detail"]["code"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return OTHER
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else OTHER
+        return None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None

@@ -11,6 +11,12 @@ from assistance.bank.errors import BankFileUnreadable
 DEPTH_MAX = 40
 """ISO 20022 nests about a dozen deep."""
 
+HELD_MAX = 1_000_000
+"""Elements in memory at a time, about 120 MB: of what nobody reads, a file of 50 MB could hold twelve times as many."""
+
+TAG_BYTES_MAX = 50_000
+"""Bytes without the end of a tag: the parser keeps all attributes of one at once."""
+
 TEXT_MAX = 2_000
 
 Element: TypeAlias = etree._Element
@@ -19,26 +25,33 @@ Element: TypeAlias = etree._Element
 def elements(data: bytes, namespace: str, wanted: Mapping[str, Callable[[Element], None]]) -> None:
     """Hand each wanted element, by its local name, to its reader once it is complete; then let it go.
 
-    Raises BankFileUnreadable with the rule `xml`, `doctype`, `kind` (another document), `depth` or what a reader raises.
+    Raises BankFileUnreadable with the rule `xml`, `doctype`, `kind` (another document), `depth`, `too-long`, `too-many` or what a reader
+    raises.
     """
     if not data.strip():
         raise BankFileUnreadable("empty")
-    depth, root = 0, False
+    if any(data.find(b">", at, at + TAG_BYTES_MAX) < 0 for at in range(0, len(data) - TAG_BYTES_MAX, TAG_BYTES_MAX)):
+        raise BankFileUnreadable("too-long")
+    before: list[int] = []  # what was held when each open element began
+    held = 0
     try:
         for event, element in _events(data):
             if event == "start":
-                depth += 1
-                if not root:
-                    root = True
+                if not held:
                     _check_root(element, namespace)
-                if depth > DEPTH_MAX:
+                before.append(held)
+                held += 1
+                if len(before) > DEPTH_MAX:
                     raise BankFileUnreadable("depth", line_of(element))
+                if held > HELD_MAX:
+                    raise BankFileUnreadable("too-many", line_of(element))
                 continue
-            depth -= 1
+            before.pop()
             name = etree.QName(element)
             if name.namespace == namespace and name.localname in wanted:
                 wanted[name.localname](element)
-                element.clear()
+                _let_go(element)
+                held = before[-1] + 2 if before else 1  # its parent, and what is left of itself
     except etree.XMLSyntaxError as error:
         # Not chained: it quotes what it found.
         raise BankFileUnreadable("xml", error.lineno or 0) from None
@@ -57,6 +70,14 @@ def _events(data: bytes) -> Iterator[tuple[str, Element]]:
             remove_pis=True,
         )
     )
+
+
+def _let_go(element: Element) -> None:
+    """With everything before it in its parent, which was read or is wanted by nobody."""
+    element.clear()
+    parent = element.getparent()
+    while parent is not None and element.getprevious() is not None:
+        del parent[0]
 
 
 def _check_root(element: Element, namespace: str) -> None:

@@ -22,7 +22,7 @@ class NoticeExists(Refusal):
 
 
 class NoticeMalformed(Refusal):
-    """A notice lists 1 to LISTED_MAX verified applications of programmes that are posted, each once."""
+    """A notice lists 1 to LISTED_MAX verified applications of programmes that are posted, each once, and is entered on its day."""
 
     status = 422
 

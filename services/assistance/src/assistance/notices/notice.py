@@ -174,6 +174,9 @@ def _post(command: Post, states: Sequence[Any], now: datetime) -> Sequence[Seque
     rules = rules_on(desk.state(PROGRAMME, command.programme), command.programme, day_in_china(now)).definition
     if rules.notice is None:
         raise errors.NoticeMalformed("programme")
+    if command.on != day_in_china(now):
+        # A day in the past would let a notice come down that never hung.
+        raise errors.NoticeMalformed("today")
     until = command.calendar.after(command.on, rules.notice.working_days)
     for listed in command.applications:
         application = known(desk.state(APPLICATION, listed), listed)
