@@ -1,6 +1,5 @@
 """Routes of aid: programmes, hardship files, applications, notices, emergency payments, interests; about things that are there."""
 
-from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
@@ -42,8 +41,7 @@ def asked(it: Served) -> list[Asked]:
     visit = {"facts": facts, "visitors": [CLERK], "visited_on": TODAY}
     sent(f"/aid/applications/{posted}/verification", visit)
     sent(f"/aid/applications/{emergency}/documents", {"kind": "diagnosis", "digest": PAPER})
-    long_ago = (date.fromisoformat(TODAY) - timedelta(days=30)).isoformat()
-    listed = {"organisation": VILLAGE, "on": long_ago}
+    listed = {"organisation": VILLAGE, "on": TODAY}
     notice = sent("/aid/notices", listed | {"applications": [posted]})
     objection = it.post(f"/aid/notices/{notice}/objections", {"application": posted, "statement": "…"} | on, service="assistance")
     assert objection.status_code == 201, objection.text

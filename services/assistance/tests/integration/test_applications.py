@@ -12,6 +12,7 @@ from assistance.applications.following import APPLICATION
 from assistance.beneficiaries.beneficiary import BENEFICIARY
 from assistance.funds.budget_line import BUDGET_LINE, line_id
 from contracts.values import day_in_china, resident_check
+from foundation.clock import ManualClock
 from node.embedded.postgres import Postgres
 
 from tests.end_to_end.running_node import BOSS, TOP, RunningNode, running_node, until
@@ -31,7 +32,8 @@ ROLES = (
     *((STRANGER, "approver", OTHER_COUNTY), (AUDITOR, "auditor", TOP)),
 )
 PAPER = "8" * 64
-TODAY = day_in_china(datetime.now(UTC))
+NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
+TODAY = day_in_china(NOW)
 PAPERS = ("diagnosis", "settlement", "invoices")
 ILL = {"serious_illness": True, "third_party_pays": False, "self_paid_fen": 1_500_000}
 ACCOUNT = {"bank": "农行泰山支行", "name": "王伟", "number": "6228480000000000000"}
@@ -40,7 +42,7 @@ ACCOUNT = {"bank": "农行泰山支行", "name": "王伟", "number": "6228480000
 @pytest.fixture
 async def node(postgres: Postgres, tmp_path: Path) -> AsyncIterator[RunningNode]:
     """A city with a county, a village and its staff; medical relief published, 10,000 yuan in the county's line."""
-    async with running_node(postgres, tmp_path) as it:
+    async with running_node(postgres, tmp_path, clock=ManualClock(NOW)) as it:
         answer = await it.client.post(
             "http://membership/imports/divisions?effective_on=2020-01-01",
             content=DIVISIONS.encode(),
@@ -120,7 +122,8 @@ async def submitted(it: RunningNode, person: str, **facts: Any) -> str:
         await ok(it, f"{here}/documents", {"kind": kind, "digest": PAPER}, by=CLERK)
     visit = {"facts": ILL | facts, "finding": "属实", "visitors": [STEWARD], "visited_on": f"{TODAY}"}
     await ok(it, f"{here}/verification", visit, by=STEWARD)
-    posted = {"organisation": VILLAGE, "applications": [application], "on": f"{TODAY - timedelta(days=20)}"}
+    clock = it.services["assistance"].http.state.application.clock
+    posted = {"organisation": VILLAGE, "applications": [application], "on": f"{day_in_china(clock.now())}"}
     notice = await ok(it, "aid/notices", posted, by=CLERK)
     sheet = await it.get(f"assistance/aid/notices/{notice}/sheet", by=CLERK)
     assert sha256(sheet.content).hexdigest() == (await it.get(f"assistance/aid/notices/{notice}", by=CLERK)).json()["sheet"]
@@ -128,7 +131,8 @@ async def submitted(it: RunningNode, person: str, **facts: Any) -> str:
     assert "王伟" not in sheet.text
     assert "东岳社区工会联合会" in sheet.text
     await no(it, f"{here}/submission", {"stamped": PAPER, "on": f"{TODAY}"}, "notice-needed", by=CLERK)
-    await ok(it, f"aid/notices/{notice}/taking-down", {"photo": PAPER, "on": f"{TODAY}"}, by=CLERK)
+    clock.advance(timedelta(days=20))
+    await ok(it, f"aid/notices/{notice}/taking-down", {"photo": PAPER, "on": f"{day_in_china(clock.now())}"}, by=CLERK)
     await ok(it, f"{here}/submission", {"stamped": PAPER, "on": f"{TODAY}"}, by=CLERK)
     return application
 

@@ -20,7 +20,7 @@ from contracts.kernel import Event
 
 from .test_instructing import BATCH_ID, CASE, NEXT, PAPERS, REPORT, granted, instruct, open_batch
 from .test_programmes import MEDICAL
-from .world import ACCOUNT, COUNTY, ILL, LINE, World
+from .world import ACCOUNT, COUNTY, ILL, LINE, WANG, World
 
 FEN, REVERSAL = 200_000, "f" * 32
 LATER, LATEST = (line_id(COUNTY, year, "own", "aid") for year in (2027, 2028))
@@ -88,7 +88,8 @@ def test_what_is_due_still_is_paid_out_of_the_line_where_it_waits(world: World) 
     hear(world, bounce(world), into=LATER)
     payment = world.state(PAYMENT, granted(world).entitlement)
     assert isinstance(payment, Due)
-    world.ask(PAYMENT, granted(world).entitlement, commands.CorrectAccount(granted(world).entitlement, ACCOUNT, REPORT, "1" * 32, "2" * 32))
+    correct = commands.CorrectAccount(granted(world).entitlement, WANG, ACCOUNT, REPORT, "1" * 32, "2" * 32)
+    world.ask(PAYMENT, granted(world).entitlement, correct)
     open_batch(world, NEXT)
     instruct(world, NEXT)
     [*_, posted] = [
