@@ -292,11 +292,11 @@ def test_recovery_is_whole(world: World) -> None:
 def test_a_durable_timer_marks_it(world: World) -> None:
     ill(world)
     events = {type(event).__name__: event for event in pay(world)}
-    (scheduled,) = timing(Happened(0, None, events["ObligationOpened"]))
+    (scheduled,) = timing(Happened(0, None, events["ObligationOpened"]))  # type: ignore[arg-type]
     assert isinstance(scheduled, Schedule)
     assert scheduled.due_at == datetime(2026, 2, 24, 16, tzinfo=UTC)
     issued = issue(Due(scheduled.timer, scheduled.due_at, scheduled.command, dict(scheduled.payload)))
     world.now = scheduled.due_at
     (overdue,) = world.ask(OBLIGATION, issued.id, issued.command)
-    (cancelled,) = timing(Happened(1, None, overdue))
+    (cancelled,) = timing(Happened(1, None, overdue))  # type: ignore[arg-type]
     assert cancelled == Cancel(scheduled.timer)
