@@ -71,7 +71,10 @@ class Standing:
             "unwitnessed_since": None if since is None else since.isoformat(),
             "held": log.held,
             "damage": log.damage,
+            "remedy": log.remedy,
             "trouble": log.trouble,
+            "scrubbed": log.scrubbed,
+            "whole": None if log.whole is None else {"size": log.whole.size, "at": log.whole.at.isoformat()},
         }
         return Component(ready=log.damage is None, detail=detail)
 
@@ -120,7 +123,11 @@ class Standing:
         metrics.gauge(
             "log_unwitnessed_seconds", "Since when no witness has cosigned a checkpoint; 0 while they do", self._unwitnessed_seconds
         )
-        metrics.gauge("log_damaged", "1 once the log has stopped over damage", lambda: log.damage is not None)
+        metrics.gauge("log_damaged", "1 while the log has stopped over damage", lambda: log.damage is not None)
+        metrics.gauge("log_scrubbed_size", "Records that the pass under way has read again", lambda: log.scrubbed)
+        metrics.gauge(
+            "log_whole_size", "Records that were found whole when all were read again last", lambda: log.whole.size if log.whole else 0
+        )
         metrics.gauge("writes_refused", "1 while the rollback guard refuses writes", lambda: service.guard.refusal is not None)
         for runner in service.runners:
             metrics.gauge(

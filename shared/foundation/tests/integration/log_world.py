@@ -95,7 +95,7 @@ class World:
 
     async def fill(self, count: int, text: str = "x") -> None:
         """Let the history grow."""
-        first = await self.pool.fetchval("select count(*) from events")
+        first = await self.pool.fetchval("select coalesce(max(position) + 1, 0) from events")
         records = [record(position, text) for position in range(first, first + count)]
         await self.pool.execute(
             "insert into events (position, recorded_at, version, stream, type, leaf, record)"

@@ -1,7 +1,8 @@
 """Checkpoints of a history: signed over what is durable, witnessed, published, kept; through crashes, restored backups and damage."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import asyncpg
 import pytest
 from foundation.clock import SystemClock
 from foundation.log.checkpoint import open_checkpoint
+from foundation.log.memory import LastSigned
 from foundation.log.own import OwnLog
 from foundation.log.publisher import Publisher
-from foundation.log.storage import LogDamaged
+from foundation.log.scrub import Scrub
+from foundation.log.storage import LogDamaged, Remedy
 from foundation.log.tiles import Tile
 from foundation.log.witness import Witness
 from foundation.store import guard as guard_module
 from foundation.store.port import Appended, AppendRequest, NewEvent, StreamAppend, WritesRefused
+from foundation.tasks import end
 
 from .log_world import NAME, NOW, SIBLING, TYPE, World, record, world
 
@@ -276,6 +280,24 @@ async def test_a_new_epoch_is_a_new_log_that_names_the_old_one(migrated: str, tm
 
 # ---------------------------------------------------------------------------------------------------------------- damage
 
+
+@asynccontextmanager
+async def publishing(it: World) -> AsyncIterator[None]:
+    """The publisher runs meanwhile."""
+    task = asyncio.create_task(it.publisher.run())
+    try:
+        yield
+    finally:
+        await end([task])
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for something to have come true, for a minute at the most."""
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 - what a task of the publisher shows
+            await asyncio.sleep(0.01)
+
+
 DAMAGES = {
     "a record is missing": ("delete from events where position = 310", "a record is missing between positions 300 and 399"),
     "a leaf is no hash": (
@@ -308,12 +330,127 @@ async def test_damage_stops_the_log_with_an_alarm(migrated: str, tmp_path: Path,
         if "cut off" not in damage:
             await it.fill(100)
         await it.by_force(statement)
-        async with asyncio.timeout(20):
-            await it.publisher.run()  # comes to an end by itself
+        async with publishing(it):
+            await until(lambda: it.publisher.standing.damage is not None)
         assert words in (it.publisher.standing.damage or "")
+        assert it.publisher.standing.remedy == (
+            Remedy.history if "leaf" in damage or "record" in damage or "cut off" in damage else Remedy.tree
+        )
         assert await it.log.sizes() == [300]
         with pytest.raises(LogDamaged):
             await it.publisher.advance()
+
+
+ROTTEN = {
+    "update events set record = overlay(record placing 'X'::bytea from 400) where position = 130": "the record at position 130 is not the",
+    "update events set record = '{}', leaf = sha256('\\x007b7d') where position = 130": "what the records from position 130 on lead to",
+    "update events set leaf = sha256('x') where position = 130": "the record at position 130 is not the one",
+    "delete from events where position = 130": "a record is missing between positions 0 and 255",
+    "update log_tiles set hashes = set_byte(hashes, 70, 7)": "tile/0/000 does not hold what the records from position 2 on lead to",
+    "delete from log_tiles": "tile/0/000 is gone",
+    "update events set record = '{}', leaf = sha256('\\x007b7d') where position = 290": "the first 300 records do not lead to the root",
+    "delete from events where position = 299": "a record is missing between positions 256 and 299",
+}
+"""What lies where neither appending nor signing looks again."""
+
+
+async def test_what_has_rotted_is_found(migrated: str, tmp_path: Path) -> None:
+    async with world(migrated, tmp_path) as it:
+        await it.fill(300)
+        await it.publisher.advance()
+        await it.by_force("create table kept_events as select * from events")
+        await it.by_force("create table kept_tiles as select * from log_tiles")
+        scrub = Scrub(it.log, SystemClock())
+        for statement, words in ROTTEN.items():
+            await it.by_force(statement)
+            with pytest.raises(LogDamaged, match=words):
+                await scrub.step()
+            for table, kept in (("events", "kept_events"), ("log_tiles", "kept_tiles")):
+                await it.by_force(f"delete from {table}")
+                await it.by_force(f"insert into {table} select * from {kept}")
+        assert await scrub.step()
+        assert (scrub.size, scrub.whole and scrub.whole.size) == (300, 300)
+        assert not await scrub.step()  # the next pass is not due yet
+
+
+async def test_a_long_log_is_read_step_by_step(migrated: str, tmp_path: Path) -> None:
+    async with world(migrated, tmp_path) as it:
+        scrub = Scrub(it.log, SystemClock())
+        assert await scrub.step()  # nothing is signed yet
+        await it.fill(5_000)
+        await it.publisher.advance()
+        steps = [(await scrub.step(), scrub.size) for _ in range(3)]
+        assert steps == [(False, 2_048), (False, 4_096), (True, 5_000)]
+
+
+async def test_signing_stops_over_what_has_rotted(migrated: str, tmp_path: Path) -> None:
+    async with world(migrated, tmp_path) as it:
+        await it.fill(300)
+        await it.publisher.advance()
+        await it.by_force("delete from log_tiles")
+        async with publishing(it):
+            await until(lambda: it.publisher.standing.damage is not None)
+            await it.fill(10)
+            assert it.publisher.standing.damage == "tile/0/000 is gone"
+        assert (await it.log.sizes(), it.publisher.standing.integrated) == ([300], 300)
+
+
+async def test_a_log_goes_on_by_itself_once_all_of_it_is_whole_again(
+    migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foundation.log.publisher.DAMAGED_AGAIN_SECONDS", 0.01)
+    async with world(migrated, tmp_path) as it:
+        await it.fill(300)
+        await it.publisher.advance()
+        await it.by_force("create table kept as select * from events where position >= 200")
+        await it.by_force("delete from events where position >= 200")
+        standing = it.publisher.standing
+        async with publishing(it):
+            await until(lambda: standing.remedy == Remedy.history)
+            await it.fill(100, "other")  # others in their place
+            await until(lambda: standing.remedy == Remedy.verify)
+            assert await it.log.sizes() == [300]
+            await it.by_force("delete from events where position >= 200")
+            await it.by_force("insert into events select * from kept")
+            await it.fill(50)
+            await until(lambda: standing.published == 350)
+            assert standing.damage is None
+            assert standing.remedy is None
+        await it.check()
+
+
+async def test_pages_that_cannot_be_read_stop_the_log_and_not_the_service(
+    migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(_: object) -> bool:
+        raise asyncpg.DataCorruptedError("invalid page in block 7")
+
+    monkeypatch.setattr("foundation.log.scrub.Scrub.step", unreadable)
+    async with world(migrated, tmp_path) as it, publishing(it):
+        await it.fill(300)
+        await until(lambda: it.publisher.standing.damage is not None)
+        assert it.publisher.standing.remedy == Remedy.disk
+
+
+async def test_a_full_disk_is_waited_out(migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = True
+    keep = LastSigned.write
+
+    def write(memory: LastSigned, note: str) -> None:
+        if full:
+            raise OSError(28, "No space left on device")
+        keep(memory, note)
+
+    monkeypatch.setattr(LastSigned, "write", write)
+    async with world(migrated, tmp_path) as it, publishing(it):
+        await it.fill(300)
+        await until(lambda: it.publisher.standing.trouble is not None)
+        assert await it.log.published() is None
+        full = False
+        await until(lambda: it.publisher.standing.published == 300 and it.publisher.standing.trouble is None)
+        remembered = it.memory.read()
+        assert remembered is not None
+        assert remembered.size == 300
 
 
 @pytest.mark.parametrize(("statement", "path"), [("delete from log_tiles", "tile/0/000"), ("delete from events", "tile/entries/000.p/3")])

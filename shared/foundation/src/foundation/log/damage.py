@@ -56,6 +56,12 @@ class Damage(Exception):
         return f"{self.where}: {self.what}"
 
 
+def first_difference(one: bytes, other: bytes) -> int:
+    """Which of the hashes, concatenated, is the first that differs; their count where one row is the beginning of the other."""
+    pairs = list(zip(split(one), split(other), strict=False))
+    return next((at for at, (ours, theirs) in enumerate(pairs) if ours != theirs), len(pairs))
+
+
 def split(hashes: bytes) -> list[bytes]:
     """Concatenated hashes, one by one."""
     return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]

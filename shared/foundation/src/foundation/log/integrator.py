@@ -12,7 +12,7 @@ import structlog
 
 from foundation.cursor import Connection, Pool
 from foundation.log.edge import Edge
-from foundation.log.storage import LogDamaged, read_edge
+from foundation.log.storage import LogDamaged, Remedy, read_edge
 from foundation.log.tiles import Tile
 from foundation.merkle import HASH_BYTES
 from foundation.record import RECORD_BYTES_MAX
@@ -75,13 +75,15 @@ async def _leaves(connection: Connection, size: int) -> bytes:
         last = await connection.fetchval("select position from events order by position desc limit 1")
         stands = 0 if last is None else last + 1
         if stands < size:
-            raise LogDamaged(f"the history has {stands} records, and {size} of them have been integrated")
+            raise LogDamaged(f"the history has {stands} records, and {size} of them have been integrated", Remedy.history)
         return b""
     leaves: bytes = row["leaves"]
     if (row["first"], row["last"]) != (size, size + row["count"] - 1):
-        raise LogDamaged(f"a record is missing between positions {size} and {row['last']}")
+        raise LogDamaged(f"a record is missing between positions {size} and {row['last']}", Remedy.history)
     if not row["whole"] or len(leaves) != row["count"] * HASH_BYTES:
-        raise LogDamaged(f"between positions {size} and {row['last']} a leaf is no hash, or a record has a size that none can have")
+        raise LogDamaged(
+            f"between positions {size} and {row['last']} a leaf is no hash, or a record has a size that none can have", Remedy.history
+        )
     return leaves
 
 

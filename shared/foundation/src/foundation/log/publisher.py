@@ -1,7 +1,8 @@
 """Signs and publishes checkpoints of a history (AUDIT-LOG "How it is built here", 2).
 
 Every second or so, and only if the history grew: integrate, sign, persist, collect cosignatures, then let everybody see it. Each step can
-be the last one of this process; the next process finds what was persisted and goes on from there.
+be the last one of this process; the next process finds what was persisted and goes on from there. After each round a little of the log is
+read again (`scrub`).
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
 import structlog
 
 from foundation.clock import Clock
@@ -24,7 +26,8 @@ from foundation.log.memory import LastSigned
 from foundation.log.note import Signature, sign
 from foundation.log.proofs import ProofInvalid, verify_consistency
 from foundation.log.reaches import epoch_of
-from foundation.log.storage import LogDamaged, LogStore, Stored
+from foundation.log.scrub import Scrub, Whole
+from foundation.log.storage import LogDamaged, LogStore, Remedy, Stored
 from foundation.store.guard import RollbackGuard
 from foundation.store.port import WritesRefused
 from foundation.telemetry import described
@@ -36,9 +39,14 @@ WITNESS_AGAIN_SECONDS = 2.0
 """How often witnesses that have not cosigned the newest checkpoint are asked again while the history does not grow."""
 
 
+DAMAGED_AGAIN_SECONDS = 60.0
+"""How often a log that has stopped over damage is looked at again."""
+
+
 @dataclass(slots=True)
 class LogStanding:
-    """How a log stands, from memory. Sizes are in records; `damage` is the alarm that stopped it."""
+    """How a log stands, from memory. Sizes are in records; `damage` is the alarm that stopped it, `remedy` what the operator does then or
+    while it is held; `whole` how far and when all of it was last read again."""
 
     integrated: int = 0
     published: int = 0
@@ -46,7 +54,10 @@ class LogStanding:
     unwitnessed_since: datetime | None = None
     held: bool = False
     damage: str | None = None
+    remedy: str | None = None
     trouble: str | None = None
+    scrubbed: int = 0
+    whole: Whole | None = None
 
 
 class Publisher:
@@ -69,7 +80,7 @@ class Publisher:
         self._service, self._pool, self._store, self._keys, self._memory = service, pool, store, keys, memory
         self._cosigners, self._guard, self._distrust = tuple(cosigners), guard, distrust
         self._clock, self._every_seconds = clock, every_seconds
-        self._integrator = Integrator(pool)
+        self._integrator, self._scrub = Integrator(pool), Scrub(store, clock)
         self._lease = Lease(pool, f"log:{service}")
         self._leads_until = float("-inf")
         self._asked_at = float("-inf")
@@ -77,22 +88,46 @@ class Publisher:
         self.standing = LogStanding()
 
     async def run(self) -> None:
-        """For ever, or until the log turns out to be damaged."""
+        """For ever. Damage stops the log until all of it is found whole again."""
         backoff = Backoff(first=self._every_seconds)
-        while self.standing.damage is None:
+        while True:
             pause = self._every_seconds
             try:
                 if await self._leads():
-                    await self.advance()
+                    await (self.advance() if self.standing.damage is None else self._look_again())
+                    await self._scrub_on()
                     self.standing.trouble = None
                     backoff.reset()
             except LogDamaged as error:
-                self.standing.damage = str(error)
-                log.error("log.damaged", **described(error))
+                pause = DAMAGED_AGAIN_SECONDS
+                self._stop(error, error.remedy)
+            except asyncpg.InternalServerError as error:  # of its classes, a page or an index that is corrupted
+                pause = DAMAGED_AGAIN_SECONDS
+                self._stop(error, Remedy.disk)
             except TRANSIENT as error:
                 pause, self.standing.trouble = backoff.seconds(), type(error).__name__
                 log.warning("log.waits", error=type(error).__name__, seconds=pause)
             await asyncio.sleep(pause)
+
+    def _stop(self, error: Exception, remedy: Remedy) -> None:
+        if str(error) != self.standing.damage:
+            log.error("log.damaged", **described(error))
+        self.standing.damage, self.standing.remedy = str(error), remedy
+
+    async def _look_again(self) -> None:
+        """Go on after damage only once every record, tile and the root of what was signed last are found as they were."""
+        self.standing.integrated = (await self._integrator.integrate()).size
+        self._scrub.begin()
+        while not await self._scrub_on():
+            await asyncio.sleep(self._every_seconds / 10)
+            await self._leads()
+        self.standing.damage = self.standing.remedy = None
+        log.warning("log.whole_again", size=self._scrub.size)
+
+    async def _scrub_on(self) -> bool:
+        done = await self._scrub.step()
+        self.standing.scrubbed, self.standing.whole = self._scrub.size, self._scrub.whole
+        return done
 
     async def _leads(self) -> bool:
         # Only to save work: integrators take turns by a row lock, and racing publishers sign the same bytes.
@@ -108,6 +143,7 @@ class Publisher:
         edge = await self._integrator.integrate()
         self.standing.integrated = edge.size
         self.standing.held = await self._is_held()
+        self.standing.remedy = Remedy.behind if self.standing.held else None
         if self.standing.held:
             return
         newest = await self._store.newest()
@@ -137,7 +173,6 @@ class Publisher:
         checkpoint = Checkpoint(self._keys.origin(self._service, epoch), edge.size, root)
         note = sign(checkpoint.body(), self._keys.signing(self._service, epoch))
         kept = await self._store.keep(Stored(edge.size, epoch, root, note, self._clock.now(), None, ()))
-        await asyncio.to_thread(self._memory.write, kept.note)
         self._asked_at = float("-inf")
         return kept
 
@@ -160,10 +195,12 @@ class Publisher:
 
     async def _publish(self, checkpoint: Stored) -> None:
         self._asked_at = asyncio.get_running_loop().time()
+        if checkpoint.published_at is None:  # and not once it is signed: the disk of the file may have been full then
+            await asyncio.to_thread(self._memory.write, checkpoint.note)
         asked = [cosigner for cosigner in self._cosigners if cosigner.name not in checkpoint.witnesses]
         answers = await asyncio.gather(*(self._ask(cosigner, checkpoint) for cosigner in asked))
         if self._guard.refusal is not None:
-            self.standing.held = True
+            self.standing.held, self.standing.remedy = True, Remedy.behind
             return
         cosigned = {cosigner.name: signature for cosigner, signature in zip(asked, answers, strict=True) if signature is not None}
         self._note_silence(frozenset(cosigner.name for cosigner in asked) - cosigned.keys())

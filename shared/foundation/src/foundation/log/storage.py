@@ -7,6 +7,7 @@ Files in the layout of AUDIT-LOG "Tiles" are cut from these when they are asked 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar
 
 import asyncpg
@@ -24,8 +25,28 @@ SIZES_MAX = 10_000
 """How many sizes of checkpoints are given at once."""
 
 
+class Remedy(StrEnum):
+    """What an operator does about a log that has stopped; it goes on by itself once it has found everything whole."""
+
+    history = "put the missing records back: `tongxin history restore SERVICE`, or `tongxin restore` of a backup"
+    tree = "make the tree anew from the records, as docs/auditing.md says under 'when a log has stopped'"
+    verify = (
+        "`tongxin log verify SERVICE` names the row, record or tile that is wrong: put the record back from a backup, or make the tree "
+        "anew from the records, as docs/auditing.md says under 'when a log has stopped'"
+    )
+    disk = "the database cannot read its own files: see its log, keep a copy, and `tongxin restore` a backup onto a sound disk"
+    behind = (
+        "others have seen more of this history than it holds: `tongxin history restore SERVICE`; where that is lost for good, "
+        "`tongxin history new-epoch SERVICE`"
+    )
+
+
 class LogDamaged(Exception):
     """What is stored cannot be as it was written, or the history under it is not: an alarm, and nothing more is signed."""
+
+    def __init__(self, what: str, remedy: Remedy = Remedy.tree) -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from foundation.log import stretches
 from foundation.log.checkpoint import Checkpoint, SignedCheckpoint
 from foundation.log.continuity import Streams
-from foundation.log.damage import Damage, Kind, split
+from foundation.log.damage import Damage, Kind, first_difference
 from foundation.log.edge import Edge
 from foundation.log.envelopes import CLOCK_BACK_SECONDS, check_clock
 from foundation.log.origin import Origin, OriginMalformed
@@ -83,7 +83,7 @@ class _Tree:
     def _check(self, tile: Tile, hashes: bytes) -> None:
         stored = read_tile(self._files, tile)
         if stored != hashes:
-            at = next(i for i, (one, other) in enumerate(zip(split(stored), split(hashes), strict=True)) if one != other)
+            at = first_difference(stored, hashes)
             first = tile.leaves.start + at * WIDTH ** (tile.level or 0)
             raise Damage(Kind.tile_altered, tile.path(), f"hash {at} is not that of the entries from position {first} on", first)
 
