@@ -40,6 +40,31 @@ SUSPICIOUS_ASKS = 6
 
 _TRY_AGAIN: tuple[type[Exception], ...] = (*TRANSIENT, BankUnreachable)
 
+WAITING = """
+with waiting as (
+    select batch from batches where stage in ('released', 'sending', 'unanswered')
+    union select batch from payment_instructions where outcome = 'under way'
+)
+select b.batch from waiting join batches b using (batch) left join bank_asks a using (batch)
+where case when b.stage in ('released', 'sending', 'unanswered') then $2 and not b.by_hand
+    else b.stage = 'refused' or b.stage = 'accepted' and $2 and not b.by_hand end
+    and (a.next_at is null or a.next_at <= $1)
+order by b.position limit 100
+"""
+"""Batches that can be moved on; found by what is under way, and not among all batches that have ever been."""
+
+UNCOMPARED = """
+with recursive paying (account) as (
+    select min(account) from batches
+    union all select (select min(account) from batches where account > p.account) from paying p where p.account is not null
+)
+select p.account from paying p left join bank_asks a on a.batch = p.account || ' ' || $1::date::text
+where (a.next_at is null or a.next_at <= $2)
+    and not exists (select from compared_days d where d.account = p.account and d.day = $1::date)
+    and exists (select from batches b where b.account = p.account and b.stage in ('accepted', 'unanswered', 'refused', 'sending'))
+"""
+"""Accounts whose day has not been compared; the accounts are found one after another in their index."""
+
 log = structlog.get_logger()
 
 
@@ -72,14 +97,7 @@ class Sender:
     async def round(self, app: Application) -> None:
         """Move every batch on by one step, if it can be moved now and is not brought by hand; then compare days that are over."""
         await caught_up(app)
-        rows = await app.pool.fetch(
-            "select b.batch from batches b left join bank_asks a on a.batch = b.batch"
-            " where case when b.stage in ('released', 'sending', 'unanswered') then $2 and not b.by_hand"
-            " when b.stage = 'refused' or b.stage = 'accepted' and $2 and not b.by_hand then exists"
-            " (select from payment_instructions i where i.batch = b.batch and i.outcome = 'under way') else false end"
-            " and (a.next_at is null or a.next_at <= $1) order by b.position limit 100",
-            *(app.clock.now(), self._bank is not None),
-        )
+        rows = await app.pool.fetch(WAITING, app.clock.now(), self._bank is not None)
         for row in rows:
             await self._alone(app, row["batch"], self.step(app, row["batch"]))
         if self._bank is not None:
@@ -184,12 +202,7 @@ class Sender:
     async def _days(self, app: Application, bank: Bank) -> None:
         """Compare each account's day that is over, once."""
         day = (app.clock.now().astimezone(UTC) - timedelta(days=1)).date()
-        rows = await app.pool.fetch(
-            "select distinct b.account from batches b left join bank_asks a on a.batch = b.account || ' ' || $1::date::text"
-            " where b.stage in ('accepted', 'unanswered', 'refused', 'sending') and (a.next_at is null or a.next_at <= $2)"
-            " and not exists (select from compared_days d where d.account = b.account and d.day = $1::date)",
-            *(day, app.clock.now()),
-        )
+        rows = await app.pool.fetch(UNCOMPARED, day, app.clock.now())
         for row in rows:
             await self._alone(app, f"{row['account']} {day}", self._day(app, bank, row["account"], day))
 

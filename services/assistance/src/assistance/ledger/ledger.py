@@ -68,7 +68,7 @@ USES = Table(
     " reservation text not null, kind text not null, instruction text, reversal text, into_line text, booked_on date not null,"
     " moved_on date not null,"
     " primary key (position, entitlement, lot)",
-    indexes=("create index on {table} (entitlement)", "create index on {table} (line, lot)"),
+    indexes=("create index on {table} (entitlement)", "create index on {table} (line, lot)", "create index on {table} (moved_on)"),
 )
 
 _RECEIVED: dict[type[Event], str] = {
@@ -274,7 +274,7 @@ async def _number(connection: Connection, tables: Tables, vouchers: Sequence[tup
 LEDGER = Projection(
     name="ledger",
     source="assistance",
-    version=2,
+    version=3,
     tables=(LINES, ENTRIES, VOUCHERS, LOTS, USES),
     apply=apply,
     events=frozenset(
