@@ -9,7 +9,9 @@ from foundation.record import decode, leaf_hash
 from foundation.store.guard import RollbackGuard
 from foundation.store.port import Head, Reader, Recorded, WritesRefused
 
-FETCH_TIMEOUT_MS = 2_000
+FETCH_TIMEOUT_MS = 60_000
+"""Until a broker that has something must have given some of it: the first read of a long topic can take it many seconds."""
+
 RECORDS_AT_ONCE = 500
 
 

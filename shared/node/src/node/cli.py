@@ -192,9 +192,15 @@ def rebuild_projections(service: Annotated[str, typer.Argument(help="Whose.")], 
 @command(history, "restore")
 def restore_history(service: Annotated[str, typer.Argument(help="Whose.")], data_dir: DataDir = None) -> None:
     """Take back from the topic the records that a restored backup lacks, byte for byte."""
+    folder = opened(data_dir)
     with err.status("re-appending"):
-        head = Access(opened(data_dir)).recover(service, "restore")
+        head = Access(folder).recover(service, "restore")
     out.print(f"{service} goes up to position {head['position']}")
+    if status.of(folder).services[service].waits_for == ["guard"]:
+        raise NotReady(
+            f"{service} still refuses commands: others have seen more than the topic holds",
+            f"restore a newer backup, or give up what is lost with `tongxin history new-epoch {service}`",
+        )
 
 
 @command(history, "new-epoch")

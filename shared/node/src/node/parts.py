@@ -59,8 +59,17 @@ class PostgresPart:
         self.server.stop()
 
 
+STOP_SECONDS_MAX = 20
+"""How long a service may take to finish what it has begun; then it is killed, which loses nothing that was acknowledged."""
+
+BROKER_STOP_SECONDS_MAX = 90
+"""The embedded broker writes all its topics when it ends, a kilobyte a record; killed, it would lose what it has not written."""
+
+
 class ProcessPart(ABC):
     """A program of the node's own: found again by the mark in its environment."""
+
+    stop_seconds_max = STOP_SECONDS_MAX
 
     def __init__(self, folder: DataFolder, name: str, port: int) -> None:
         self.name, self.port, self.log = name, port, folder.log(name)
@@ -89,7 +98,7 @@ class ProcessPart(ABC):
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(timeout=STOP_SECONDS_MAX)
+            self._process.wait(timeout=self.stop_seconds_max)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -129,6 +138,7 @@ class BrokerPart(ProcessPart):
     """The embedded broker."""
 
     NAME = "broker"
+    stop_seconds_max = BROKER_STOP_SECONDS_MAX
 
     def __init__(self, folder: DataFolder, port: int) -> None:
         super().__init__(folder, self.NAME, port)
@@ -139,10 +149,6 @@ class BrokerPart(ProcessPart):
 
     def ready(self) -> bool:
         return self.pid() is not None and answers(self.port)
-
-
-STOP_SECONDS_MAX = 20
-"""How long a service may take to finish what it has begun; then it is killed, which loses nothing that was acknowledged."""
 
 
 def servers(folder: DataFolder, ports: Ports) -> tuple[Postgres, Postgres]:

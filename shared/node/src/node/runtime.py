@@ -8,7 +8,7 @@ from functools import partial
 from node import databases, processes
 from node.environment import environment, keepers
 from node.folder import DataFolder
-from node.parts import BrokerPart, KeeperPart, Part, PostgresPart, ServicePart, servers
+from node.parts import BROKER_STOP_SECONDS_MAX, STOP_SECONDS_MAX, BrokerPart, KeeperPart, Part, PostgresPart, ServicePart, servers
 from node.topology import SERVICES, VAULT
 
 
@@ -44,8 +44,8 @@ def sweep(folder: DataFolder) -> list[str]:
     """End, services first, what runs on this data folder though its supervisor does not. Returns the parts that did."""
     left = processes.marked(folder.root)
     broker = left.pop(BrokerPart.NAME, [])
-    processes.stop([process for part in left.values() for process in part], grace_seconds=20)
-    processes.stop(broker, grace_seconds=20)
+    processes.stop([process for part in left.values() for process in part], grace_seconds=STOP_SECONDS_MAX)
+    processes.stop(broker, grace_seconds=BROKER_STOP_SECONDS_MAX)
     found = [*left, *([BrokerPart.NAME] if broker else [])]
     for server in servers(folder, folder.config().ports):
         if server.pid() is not None:

@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field, StringConstraints
 
+from foundation.broker.port import BrokerUnavailable
 from foundation.decider import Refusal
 from foundation.digests import PositionAhead
 from foundation.http.caller import App, Application, Caller
-from foundation.http.problems import problems
+from foundation.http.problems import Unavailable, problems
 from foundation.http.routing import Body, Router
 from foundation.parting import SourceNotInLaterEpoch
 from foundation.recovery import Recovery
@@ -147,6 +148,8 @@ async def restore(caller: Caller, app: App) -> HeadView:
         head = await _recovery(app).take_back()
     except RestoreRefused as refused:
         raise HistoryNotRestored(reason=str(refused)) from None
+    except BrokerUnavailable:
+        raise Unavailable("topic") from None
     return HeadView(epoch=head.epoch, position=head.position)
 
 
