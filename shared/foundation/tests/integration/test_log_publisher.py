@@ -400,17 +400,18 @@ async def test_a_log_goes_on_by_itself_once_all_of_it_is_whole_again(
 ) -> None:
     monkeypatch.setattr("foundation.log.publisher.DAMAGED_AGAIN_SECONDS", 0.01)
     async with world(migrated, tmp_path) as it:
+        monkeypatch.setattr("foundation.log.scrub.TILES_AT_ONCE", 1)
         await it.fill(300)
         await it.publisher.advance()
-        await it.by_force("create table kept as select * from events where position >= 200")
-        await it.by_force("delete from events where position >= 200")
+        await it.by_force("create table kept as select * from events where position >= 260")
+        await it.by_force("delete from events where position >= 260")
         standing = it.publisher.standing
         async with publishing(it):
             await until(lambda: standing.remedy == Remedy.history)
             await it.fill(100, "other")  # others in their place
             await until(lambda: standing.remedy == Remedy.verify)
             assert await it.log.sizes() == [300]
-            await it.by_force("delete from events where position >= 200")
+            await it.by_force("delete from events where position >= 260")
             await it.by_force("insert into events select * from kept")
             await it.fill(50)
             await until(lambda: standing.published == 350)

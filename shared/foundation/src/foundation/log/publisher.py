@@ -115,13 +115,14 @@ class Publisher:
         self.standing.damage, self.standing.remedy = str(error), remedy
 
     async def _look_again(self) -> None:
-        """Go on after damage only once every record, tile and the root of what was signed last are found as they were."""
-        self.standing.integrated = (await self._integrator.integrate()).size
+        """Go on after damage only once every record, tile and the root of what was signed last are found as they were; until then nothing
+        is taken in."""
         self._scrub.begin()
         while not await self._scrub_on():
             await asyncio.sleep(self._every_seconds / 10)
             await self._leads()
-        self.standing.damage = self.standing.remedy = None
+        await self.advance()
+        self.standing.damage = None
         log.warning("log.whole_again", size=self._scrub.size)
 
     async def _scrub_on(self) -> bool:
