@@ -46,11 +46,8 @@ async def test_829_students(postgres: Postgres, tmp_path: Path) -> None:
         assert len(stage_of) == 829
         applications = list(stage_of)
         await story.posted(applications)
-        await together(story.submitted(one) for one in applications)
-        for first in range(0, len(applications), 200):
-            decision = await story.decision(line, *applications[first : first + 200])
-            minutes = meeting(story.today, APPROVER, DEPUTY, CHAIR)
-            await story.send("aid/decisions", decision | {"meeting": minutes}, by=APPROVER)
+        await story.sent_up(applications)
+        await story.granted(line, "autumn-tuition", meeting=meeting(story.today, APPROVER, DEPUTY, CHAIR))
         balances = await story.balances(line)
         assert (balances["available"], balances["reserved"]) == (0, TOTAL)
 
