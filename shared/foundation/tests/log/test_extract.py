@@ -13,7 +13,7 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from .sample import LOG, WITNESS, history, write
+from .sample import LOG, WITNESS, history, record, write
 
 SIZE = 1_700
 HISTORY = history(SIZE)
@@ -62,6 +62,47 @@ def test_it_holds_the_units_records_each_proven(part: Path) -> None:
     assert check("a proof", prove(files, trust, one).encode(), record_at(files, one), trust)[0] == one
     with pytest.raises(LogUnreadable, match="position 1 is not among the records"):
         record_at(files, 1)
+
+
+def test_it_says_of_which_streams_versions_are_missing(tmp_path: Path) -> None:
+    """The server leaves a record of one stream out; in another stream there is one about another unit."""
+    whole = [record(at, stream, version, org=org) for at, (stream, version, org) in enumerate(MIXED)]
+
+    class Partly(FolderFiles):
+        def read(self, path: str, size_max: int) -> bytes:
+            if not path.startswith("units/"):
+                return super().read(path, size_max)
+            kept = (Placed(at, one) for at, one in enumerate(whole) if MIXED[at][2] == UNIT and at != 4)
+            return (len(whole) - 1).to_bytes(8, "big") + b"".join(map(framed, kept))
+
+    files = Partly(write(tmp_path / "log", whole))
+    said = extract(files, tmp_path / "part", given([LOG.verifier]), UNIT)
+    assert (said.records, said.streams, said.gaps) == (5, 3, {"thing-a": 1, "thing-b": 1})
+    assert verified(tmp_path / "part") == said
+
+
+MIXED = [
+    ("thing-a", 1, UNIT),
+    ("thing-b", 1, UNIT),
+    ("thing-b", 2, "370902"),
+    ("thing-b", 3, UNIT),
+    ("thing-a", 2, UNIT),
+    ("thing-a", 3, UNIT),
+    ("thing-c", 1, UNIT),
+]
+
+
+def test_versions_that_run_back_are_damage(tmp_path: Path) -> None:
+    whole = [record(0, "thing-a", 2, org=UNIT), record(1, "thing-a", 1, org=UNIT)]
+
+    class All(FolderFiles):
+        def read(self, path: str, size_max: int) -> bytes:
+            if not path.startswith("units/"):
+                return super().read(path, size_max)
+            return (1).to_bytes(8, "big") + b"".join(framed(Placed(at, one)) for at, one in enumerate(whole))
+
+    with pytest.raises(Damage, match="thing-a goes on with version 1 where 3 is next"):
+        extract(All(write(tmp_path / "log", whole)), tmp_path / "part", given([LOG.verifier]), UNIT)
 
 
 @settings(max_examples=300)

@@ -36,6 +36,9 @@ from node.topology import SERVICES, ServiceSpec
 
 log = typer.Typer(no_args_is_help=True, help="Verify, export and prove histories.")
 
+GAPS_NAMED = 10
+"""How many streams with missing events are named one by one."""
+
 Keys = Annotated[
     list[str] | None,
     typer.Option("--key", help="A verifier key, or a file of them, from elsewhere: a log's, and of witnesses who must have cosigned."),
@@ -180,14 +183,26 @@ def _verify_extract(files: FolderFiles, believed: trust.Trust, as_json: bool) ->
         found = extract.verify_extract(files, believed, report=report)
     if as_json:
         said = {"whole": True, "origin": found.head.origin, "size": found.head.size, "organisation": found.unit}
-        out.print_json(data=said | {"records": found.records, "keys_from_log": believed.from_log})
+        streams = {"streams": found.streams, "missing_versions": dict(found.gaps)}
+        out.print_json(data=said | {"records": found.records, **streams, "keys_from_log": believed.from_log})
         return
     out.print(
         f"proven: {found.records:,} records of {found.unit} among the {found.head.size:,} events of {found.head.origin}",
         markup=False,
     )
-    out.print("that none of its records was left out is the server's word")
+    for line in _completeness(found):
+        out.print(line, markup=False)
     _say_trust(believed)
+
+
+def _completeness(found: extract.Extracted) -> Iterator[str]:
+    """What can be said about records that were left out."""
+    yield f"of its {found.streams:,} streams {found.streams - len(found.gaps):,} go from their first event on without a gap"
+    for stream, missing in list(found.gaps.items())[:GAPS_NAMED]:
+        yield f"{missing:,} events of {visible(stream)} are missing between those here: they are about others, or were left out"
+    if len(found.gaps) > GAPS_NAMED:
+        yield f"and of {len(found.gaps) - GAPS_NAMED:,} more streams: --json names them all"
+    yield "that no stream goes on behind its last event here, and that no whole stream was left out, is the server's word"
 
 
 def _kept(place: str, believed: trust.Trust) -> Iterator[Seen]:

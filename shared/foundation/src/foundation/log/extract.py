@@ -1,16 +1,19 @@
 """One unit's part of a log: the records of its subtree and the hash tiles that prove each of them, for its own auditor.
 
 Beside checkpoint, keys and policy the directory holds `scope` (the unit's code), `records`, and of the tiles only those that the
-proofs need. What it cannot show is that no record of the unit was left out; that takes the whole log, or a stream's own versions.
+proofs need. Streams number their events: which of the streams that it holds go from their first event on without a gap is shown, and where
+versions are missing. It cannot show that a stream goes no further than its last event here, nor that no whole stream was left out: that
+takes somebody who may see the whole log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
 from foundation.log.checkpoint import Checkpoint
 from foundation.log.damage import Damage, Kind, split
+from foundation.log.envelopes import version_broken
 from foundation.log.export import Folder
 from foundation.log.proofs import inclusion_tiles
 from foundation.log.proving import proved
@@ -19,7 +22,7 @@ from foundation.log.stretches import StoredTiles, read_tile
 from foundation.log.tiles import WIDTH, Tile, tile_of
 from foundation.log.trust import Trust, checkpoint_at
 from foundation.log.verify import Report
-from foundation.record import leaf_hash
+from foundation.record import RecordMalformed, decode, leaf_hash
 
 SCOPE = "scope"
 RECORDS = "records"
@@ -39,11 +42,14 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A unit's records under a checkpoint."""
+    """A unit's records under a checkpoint, of how many streams, and those streams of which versions are missing among them (with how many):
+    these are about another unit, or were left out."""
 
     unit: str
     head: Checkpoint
     records: int
+    streams: int
+    gaps: Mapping[str, int]
 
 
 def framed(placed: Placed) -> bytes:
@@ -65,6 +71,7 @@ def extract(files: LogFiles, target: Path, trust: Trust, unit: str, *, report: R
     head = trust.open(CHECKPOINT, note, quorum=False).checkpoint
     folder = Folder(target)
     folder.write(INCOMING, note)
+    streams = _Streams()
     positions: list[int] = []
     content = bytearray()
     after = -1
@@ -78,6 +85,7 @@ def extract(files: LogFiles, target: Path, trust: Trust, unit: str, *, report: R
                 raise Damage(Kind.entries_malformed, RECORDS, f"position {one.position} does not follow", one.position)
             if one.position < head.size:
                 positions.append(one.position)
+                streams.take(one)
                 content += framed(one)
         after = looked
         report(min(after + 1, head.size), head.size)
@@ -89,14 +97,14 @@ def extract(files: LogFiles, target: Path, trust: Trust, unit: str, *, report: R
     folder.write(RECORDS, bytes(content))
     folder.write(CHECKPOINT, note)
     folder.remove(INCOMING)
-    return Extracted(unit, head, len(positions))
+    return Extracted(unit, head, len(positions), len(streams.lasts), streams.gaps)
 
 
 def verify_extract(files: FolderFiles, trust: Trust, *, report: Report = lambda done, total: None) -> Extracted:
     """Every record stands where it says under the checkpoint, and no file is there that no proof needs. Raises Damage, LogUnreadable."""
     head = checkpoint_at(files, CHECKPOINT, trust, quorum=True).checkpoint
     unit = files.read(SCOPE, NOTE_BYTES_MAX).decode("utf-8", "replace").strip()
-    tiles, proven, last, count = StoredTiles(files), dict[Tile, list[bytes]](), -1, 0
+    tiles, proven, streams, last, count = StoredTiles(files), dict[Tile, list[bytes]](), _Streams(), -1, 0
     needed_paths = {CHECKPOINT, KEYS, POLICY, SCOPE, RECORDS}
     for position, record in records_in(files):
         if not last < position < head.size:
@@ -109,12 +117,34 @@ def verify_extract(files: FolderFiles, trust: Trust, *, report: Report = lambda 
             needed_paths |= {one.path() for one in inclusion_tiles(position, head.size)} | {tile.path()}
         if proven[tile][position % WIDTH] != leaf_hash(record):
             raise Damage(Kind.record_altered, RECORDS, f"the record at position {position} is not the one that the log holds", position)
+        streams.take(Placed(position, record))
         last, count = position, count + 1
         report(position + 1, head.size)
     foreign = next((path for path in sorted(files.under("")) if path not in needed_paths), None)
     if foreign is not None:
         raise Damage(Kind.file_foreign, foreign, "is needed by no proof")
-    return Extracted(unit, head, count)
+    return Extracted(unit, head, count, len(streams.lasts), streams.gaps)
+
+
+class _Streams:
+    """The streams of a unit's part: their last versions so far, and how many versions are missing before those."""
+
+    def __init__(self) -> None:
+        self.lasts: dict[str, int] = {}
+        self.gaps: dict[str, int] = {}
+
+    def take(self, one: Placed) -> None:
+        """The next record. Raises Damage where it is none, or its version does not come after those before it."""
+        try:
+            said = decode(one.record)
+        except RecordMalformed:
+            raise Damage(Kind.record_malformed, RECORDS, f"position {one.position} holds no record", one.position) from None
+        expected = self.lasts.get(said.stream, 0) + 1
+        if said.version < expected:
+            raise version_broken(RECORDS, one.position, said.stream.encode(), expected, said.version)
+        if said.version > expected:
+            self.gaps[said.stream] = self.gaps.get(said.stream, 0) + said.version - expected
+        self.lasts[said.stream] = said.version
 
 
 def is_extract(files: LogFiles) -> TypeGuard[FolderFiles]:
