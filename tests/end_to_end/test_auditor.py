@@ -212,15 +212,20 @@ async def test_a_life_story_is_told_to_whoever_may_read_it(town: RunningNode, tm
     async def told(by: str) -> Any:
         return await town.get(f"membership/streams/{stream}/story", by=by)
 
-    opened = "\n".join(map(str, explain.of_answer((await told(STEWARD)).json(), stream)))
+    opened = "\n".join(map(str, explain.of_answer((await told(STEWARD)).json()["items"], stream)))
     assert "自2024年5月1日起成为370902001001的会员（正式会员）。" in opened
     assert "A member (regular) of 370902001001 from 1 May 2024 on." in opened
     assert "阿依古丽·买买提" in opened
     assert "欠缴会费" in opened
     assert "〔已密封〕" not in opened
     for reader in (BOSS, AUDITOR):
-        assert "\n".join(map(str, explain.of_answer((await told(reader)).json(), stream))) == opened
-    sealed = (await told("service:node")).json()
+        assert "\n".join(map(str, explain.of_answer((await told(reader)).json()["items"], stream))) == opened
+    sealed = (await told("service:node")).json()["items"]
+    story = f"membership/streams/{stream}/story"
+    first = (await town.get(story, by="service:node", limit=1)).json()
+    second = (await town.get(story, by="service:node", cursor=first["next"])).json()
+    assert (len(first["items"]), first["items"] + second["items"], second["next"]) == (1, sealed, None)
+    assert (await town.get(story, by="service:node", cursor="nonsense")).status_code == 422
     assert all(one["opened"] == {} for one in sealed)
     assert "欠缴会费" not in json.dumps(sealed, ensure_ascii=False)
     assert (await told(STRANGER)).status_code == 403
@@ -235,7 +240,7 @@ async def test_a_life_story_is_told_to_whoever_may_read_it(town: RunningNode, tm
     assert "阿依古丽" not in offline
 
     await application(town).vault.erase(member, purposes=None, basis="本人要求", at=datetime.now(UTC))
-    erased = "\n".join(map(str, explain.of_answer((await told(STEWARD)).json(), stream)))
+    erased = "\n".join(map(str, explain.of_answer((await told(STEWARD)).json()["items"], stream)))
     assert "〔已删除〕 / [erased]" in erased
     assert "阿依古丽" not in erased
     assert "欠缴会费" not in erased

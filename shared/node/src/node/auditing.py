@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from node import explain as stories
 from node import replay as replays
-from node.access import Access
+from node.access import Access, Caller
 from node.declared import keeper_of
 from node.errors import NodeError, Refused, UsageError
 from node.folder import DataFolder
@@ -27,6 +27,10 @@ from node.terminal import AsJson, DataDir, command, err, opened, out, visible
 
 Token = Annotated[str | None, typer.Option("--token", envvar="TONGXIN_TOKEN", help="An auditor's, where entries come over HTTP.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="A day (to its end, in China) or a moment with its zone.")]
+
+
+PAGE = 200
+"""How many events of a story are asked for at once."""
 
 
 def register(app: typer.Typer) -> None:
@@ -209,9 +213,19 @@ def _from_node(access: Access, stream: str, as_of: str | None) -> list[stories.C
     if service is None:
         raise UsageError(f"no service keeps streams like {stream}", "a stream is <category>-<id>, as in member-0f0f…")
     with access.caller(service) as caller:
-        told = caller.get(f"/streams/{stream}/story").json()
-    chapters = list(stories.of_answer(told, stream))
+        chapters = [chapter for page in _pages(caller, f"/streams/{stream}/story") for chapter in stories.of_answer(page, stream)]
     return [chapter for chapter in chapters if until is None or chapter.recorded_at <= until]
+
+
+def _pages(caller: Caller, path: str) -> Iterator[list[Any]]:
+    """The items of a list that is given page by page."""
+    cursor: str | None = None
+    while True:
+        page = caller.get(path, params={"limit": PAGE} | ({"cursor": cursor} if cursor else {})).json()
+        yield page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return
 
 
 def _from_log(log: str, stream: str, moment_: str | None, keys: list[str] | None, token: str | None) -> list[stories.Chapter]:

@@ -50,7 +50,7 @@ def of_records(records: Iterable[bytes], stream: str) -> Iterator[Chapter]:
 
 
 def of_answer(told: Iterable[Mapping[str, Any]], stream: str) -> Iterator[Chapter]:
-    """The story as a service tells it (`GET /streams/{stream}/story`), with the values that the caller may read."""
+    """A page of the story as a service tells it (`GET /streams/{stream}/story`), with the values that the caller may read."""
     known = registry()
     for one in told:
         at = datetime.fromisoformat(one["recorded_at"])

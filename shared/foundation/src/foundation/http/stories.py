@@ -12,6 +12,7 @@ from pydantic import Field
 from foundation.decider import Decider, Refusal
 from foundation.history import Happened
 from foundation.http.caller import App, Application, Caller, Calling, NotPermitted
+from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
 
@@ -52,8 +53,8 @@ def story_router(deciders: Sequence[Decider[Any, Any]], readers: Mapping[str, Re
     kinds = {decider.category: decider for decider in deciders}
 
     @router.get("/{stream}/story", responses=problems(StreamUnknown))
-    async def story(stream: StreamName, caller: Caller, app: App) -> list[ToldView]:
-        """Everything that happened in a stream, oldest first. For its readers with sealed values opened, which is recorded where their
+    async def story(*, stream: StreamName, caller: Caller, app: App, limit: Limit = 50, cursor: Cursor = None) -> Page[ToldView]:
+        """What happened in a stream, oldest first. For its readers with sealed values opened, which is recorded where their
         purpose asks for it; for the node's auditors, administrators and services as it stands in the history."""
         category, _, name = stream.partition("-")
         decider = kinds.get(category)
@@ -63,7 +64,12 @@ def story_router(deciders: Sequence[Decider[Any, Any]], readers: Mapping[str, Re
             await caller.require_service_or("auditor", "org-admin", unit=app.node_org)
         if not events:
             raise StreamUnknown()
-        return [_told(one) for one in (await _opened(app, events, caller) if opens else events)]
+        query = f"story {stream}"
+        place = app.cursors.read(cursor, query=query)
+        rest = [one for one in events if place is None or one.position > place[0]]
+        page = rest[:limit]
+        more = app.cursors.make([page[-1].position], query=query) if len(rest) > limit else None
+        return Page(items=[_told(one) for one in (await _opened(app, page, caller) if opens else page)], next=more)
 
     return router
 
