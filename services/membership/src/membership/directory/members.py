@@ -207,17 +207,22 @@ async def _apply_people(connection: Connection, tables: Tables, batch: Sequence[
     before = {person: Entry(*row) for person, row in stored.items()}
     after = [entry for person, change in found.items() if (entry := _entry(person, before.get(person, _NOBODY), change)) is not None]
     if before:
+        gone = [(key, entry.person) for entry in before.values() for key in entry.keys.split("\n")]
         await connection.execute(
-            f"delete from {keys} k using {people} p, string_to_table(p.keys, E'\\n') o (key)"  # noqa: S608 - our own tables' names
-            " where p.person = any ($1) and k.key = o.key and k.person = p.person",
-            list(before),
+            f"delete from {keys} k using unnest($1::text[], $2::text[]) o (key, person) where k.key = o.key and k.person = o.person",  # noqa: S608
+            *([pair[column] for pair in gone] for column in range(2)),
         )
+    if not after:
+        return
     await _write(connection, people, Entry._fields, after, before)
     await connection.execute(
         f"insert into {keys} (key, person, organisation, current)"  # noqa: S608
-        " select o.key, p.person, p.organisation, p.status = any ($2) and not p.linked"
-        f" from {people} p, string_to_table(p.keys, E'\\n') o (key) where p.person = any ($1)",
-        *([entry.person for entry in after], list(CURRENT)),
+        " select k, person, organisation, current from unnest($1::text[], $2::text[], $3::boolean[], $4::text[])"
+        " as e (person, organisation, current, keys), string_to_table(keys, E'\\n') k order by 1",
+        [entry.person for entry in after],
+        [entry.organisation for entry in after],
+        [entry.status in CURRENT and not entry.linked for entry in after],
+        [entry.keys for entry in after],
     )
 
 
@@ -235,9 +240,9 @@ PEOPLE = Projection(
         Table(
             "directory_keys",
             'key text collate "C" not null, person text collate "C" not null, organisation text collate "C" not null,'
-            " current boolean not null",
-            # The organisation lies in the index, so that other unions' members are passed over without a visit to the table.
-            indexes=("create unique index on {table} (key, person) include (organisation, current)",),
+            # The organisation lies in the index, so that other unions' members are passed over without a visit to the table. A key and not
+            # an index for after the load: what a correction takes back has to be found while a rebuild fills.
+            " current boolean not null, primary key (key, person) include (organisation, current)",
             personal=frozenset({"key"}),
         ),
     ),
