@@ -248,6 +248,7 @@ def _of_budgets(it: Served) -> list[Route]:
         route("GET", "/proposals/{proposal}", path=proposal),
         route("POST", "/appropriations", body=money),
         route("POST", "/allotments", body=money | {"to_organisation": f"{VILLAGE}.1"}),
+        route("POST", "/recalls", body=money | {"from_organisation": f"{VILLAGE}.1"}),
         route("POST", "/adjustments", body=money | {"to_purpose": "aid.tuition"}),
         route("POST", "/proposals/{proposal}/approval", APPROVER, path=proposal),
         route("POST", "/proposals/{proposal}/rejection", APPROVER, {}, path={"proposal": unwanted}),

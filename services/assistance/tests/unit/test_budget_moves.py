@@ -10,7 +10,16 @@ from assistance.funds.budget_line import BUDGET_LINE, line_id
 from assistance.funds.closing import CLOSE_LINE, RETURN_LATE
 from assistance.funds.line import Open
 from assistance.funds.moves import APPROVE, BUDGET_MOVE
-from contracts.assistance.funds import Adjustment, Allotment, Appropriation, CarryOverReceived, FundsReturnedLate, LineClosed, Move
+from contracts.assistance.funds import (
+    Adjustment,
+    Allotment,
+    Appropriation,
+    CarryOverReceived,
+    FundsReturnedLate,
+    LineClosed,
+    Move,
+    Recall,
+)
 from contracts.kernel import Event
 from foundation.decider import NOON, JointDecider, Refusal, given
 
@@ -67,7 +76,8 @@ class World:
         self.proposals += 1
         proposal = f"{self.proposals:032x}"
         if above is None:
-            above = ABOVE[move.to_organisation] if isinstance(move, Allotment) else ()
+            below = move.to_organisation if isinstance(move, Allotment) else move.from_organisation if isinstance(move, Recall) else ""
+            above = ABOVE.get(below, ())
         stream = self.streams.setdefault(f"budgetmove-{proposal}", [])
         stream += BUDGET_MOVE.decide(commands.Propose(proposal, move, MAKER, above), BUDGET_MOVE.fold(stream), NOON)
         return commands.Approve(proposal, move, CHECKER, above)
@@ -268,3 +278,37 @@ def test_the_year_of_17_7_million(world: World) -> None:
         world.move(appropriation(fen * yuan, earmarked=True, purpose=purpose))
         with pytest.raises(errors.EarmarkedElsewhere):
             world.move(adjustment(1, "parks", purpose=purpose))
+
+
+def taken_back(fen: int, below: str, unit: str = CITY) -> Recall:
+    return Recall(organisation=unit, year=2026, source="superior", purpose="aid", from_organisation=below, fen=fen, document=PAPER)
+
+
+def test_what_is_not_used_goes_back_up_to_the_very_lots(world: World) -> None:
+    """City → county → town and back again, as far as nobody has used it."""
+    world.move(allotment(6_000, COUNTY))
+    before = world.line(AID)
+    county = line_id(COUNTY, 2026, "superior", "aid")
+    world.tell(commands.Reserve(county, R, "aid", ((ANNA, 2_000),)))
+    world.move(taken_back(3_500, COUNTY))
+    assert world.line(county).lots == (500,)
+    assert world.line(AID).available_fen == before.available_fen + 3_500
+    assert len(world.line(AID).lots) == len(before.lots), "no new lot: each fen is back in its own"
+    with pytest.raises(errors.AllotmentUsed) as refused:
+        world.move(taken_back(501, COUNTY))
+    assert refused.value.members["unused_fen"] == 500
+    world.move(taken_back(500, COUNTY))
+    assert world.line(county).available_fen == 0
+    assert world.line(county).reserved_fen == 2_000, "what is set aside stays"
+
+
+def test_nobody_takes_back_what_others_gave(world: World) -> None:
+    world.move(allotment(6_000, COUNTY))
+    county = line_id(COUNTY, 2026, "superior", "aid")
+    world.move(appropriation(1_000, organisation=COUNTY))
+    assert world.line(county).available_fen == 7_000
+    with pytest.raises(errors.AllotmentUsed):
+        world.move(taken_back(6_001, COUNTY))
+    for move in (taken_back(1, CITY, COUNTY), taken_back(1, CITY), taken_back(1, "370902999")):
+        with pytest.raises(Refusal):
+            world.move(move)

@@ -22,6 +22,8 @@ from contracts.assistance.funds import (
     FundsReturnedLate,
     LateReturnReceived,
     Move,
+    Recall,
+    RecallReceived,
     ReservationPosted,
     ReservationVoided,
 )
@@ -94,7 +96,8 @@ class Funds(RuleBasedStateMachine):
 
     def _move(self, move: Move) -> None:
         proposal = f"{sum(map(len, self.streams.values())):032x}"
-        above = (CITY,) if isinstance(move, Allotment) and move.to_organisation == COUNTY else ()
+        below = move.to_organisation if isinstance(move, Allotment) else move.from_organisation if isinstance(move, Recall) else None
+        above = (CITY,) if below == COUNTY else ()
         try:
             made = BUDGET_MOVE.decide(commands.Propose(proposal, move, MAKER, above), BUDGET_MOVE.initial, DAYS[self.day])
         except Refusal:
@@ -117,7 +120,7 @@ class Funds(RuleBasedStateMachine):
             self.appropriate(CITY, 2026, purpose, 200)
             self._tell(line, commands.Reserve(line, reservation, "aid.tuition", tuple((f"{number:032x}", 30) for number in range(4))))
             for number in range(3):
-                self._tell(line, commands.Post(line, reservation, ((f"{number:032x}", f"{line[:8]}{number:024x}"),)))
+                self._tell(line, commands.Post(line, reservation, ((f"{number:032x}", f"{line[:8]}ee{number:022x}"),)))
 
     @rule(unit=units, year=years, purpose=purposes, fen=grants)
     def appropriate(self, unit: str, year: int, purpose: str, fen: int) -> None:
@@ -128,6 +131,17 @@ class Funds(RuleBasedStateMachine):
     @rule(unit=units, to=units, year=years, purpose=purposes, fen=fens)
     def allot(self, unit: str, to: str, year: int, purpose: str, fen: int) -> None:
         self._move(Allotment(organisation=unit, year=year, source="superior", purpose=purpose, to_organisation=to, fen=fen, document=PAPER))
+
+    @rule(year=years, purpose=purposes, fen=fens, back=fens)
+    def allot_and_recall(self, year: int, purpose: str, fen: int, back: int) -> None:
+        self.allot(CITY, COUNTY, year, purpose, fen)
+        self.recall(CITY, COUNTY, year, purpose, back)
+
+    @rule(unit=units, below=units, year=years, purpose=purposes, fen=fens)
+    def recall(self, unit: str, below: str, year: int, purpose: str, fen: int) -> None:
+        self._move(
+            Recall(organisation=unit, year=year, source="superior", purpose=purpose, from_organisation=below, fen=fen, document=PAPER)
+        )
 
     @rule(unit=units, year=years, purpose=purposes, to=purposes, fen=fens)
     def adjust(self, unit: str, year: int, purpose: str, to: str, fen: int) -> None:
@@ -279,6 +293,9 @@ class Funds(RuleBasedStateMachine):
                         sign = -1 if isinstance(event, FundsReserved) else 1
                         for d in (d for item in event.items for d in item.drawn):
                             left[line, d.lot] += sign * d.fen
+                    case RecallReceived():
+                        for d in event.restored:
+                            left[line, d.lot] += d.fen
                     case FundsReturned(held=False):
                         for d in event.drawn:
                             left[line, d.lot] += d.fen
@@ -290,6 +307,10 @@ class Funds(RuleBasedStateMachine):
                             for d in getattr(event, "drawn", ()):
                                 left[line, d.lot] -= d.fen
         assert min(left.values(), default=0) >= 0
+        for line in self._lines():
+            state = self._open(line)
+            assert state is not None
+            assert state.lots == tuple(left[line, number] for number in range(1, len(state.lots) + 1))
         for stream, events in self.streams.items():
             for event in events:
                 if isinstance(event, ReservationPosted):

@@ -5,7 +5,7 @@ What decisions and payments do to a line comes from their own routes.
 
 from typing import Annotated
 
-from contracts.assistance.funds import Adjustment, Allotment, Appropriation, LineId, Move, PurposeCode, SourceCode
+from contracts.assistance.funds import Adjustment, Allotment, Appropriation, LineId, Move, PurposeCode, Recall, SourceCode
 from contracts.kernel import OrgCode
 from contracts.membership import Digest, Principal, RecordId
 from contracts.values import Day
@@ -61,6 +61,10 @@ class AdjustmentBody(MoveBody):
     to_purpose: PurposeCode
 
 
+class RecallBody(MoveBody):
+    from_organisation: OrgCode
+
+
 class RejectionBody(Body):
     document: Digest | None = None
 
@@ -107,11 +111,13 @@ class Codes(Body):
 
 
 def _above(app: Application, move: Move) -> tuple[OrgCode, ...]:
-    """Everything above an allotment's receiver today; nothing where it has ended."""
-    if not isinstance(move, Allotment):
-        return ()
-    answering, *above = app.authority.path(move.to_organisation, app.today())
-    return tuple(above) if answering == move.to_organisation else ()
+    """Everything above whom an allotment goes to, or is taken back from, today; nothing where that has ended."""
+    match move:
+        case Allotment(to_organisation=below) | Recall(from_organisation=below):
+            answering, *above = app.authority.path(below, app.today())
+            return tuple(above) if answering == below else ()
+        case _:
+            return ()
 
 
 async def _propose(move: Move, caller: Calling, app: Application) -> Accepted:
@@ -135,6 +141,12 @@ async def allot(body: AllotmentBody, caller: Caller, app: App) -> Accepted:
     return await _propose(Allotment(**body.model_dump()), caller, app)
 
 
+@router.post("/budget/recalls", status_code=201, responses=problems(*_CODES, errors.NotBelow))
+async def recall(body: RecallBody, caller: Caller, app: App) -> Accepted:
+    """Propose to take back what was allotted and is not used, from an organisation below; finance of the one that allotted it, or above."""
+    return await _propose(Recall(**body.model_dump()), caller, app)
+
+
 @router.post("/budget/adjustments", status_code=201, responses=problems(*_CODES, errors.AdjustedToItself))
 async def adjust(body: AdjustmentBody, caller: Caller, app: App) -> Accepted:
     """Propose to move money to another purpose in mid-year; finance of its organisation or above."""
@@ -144,7 +156,16 @@ async def adjust(body: AdjustmentBody, caller: Caller, app: App) -> Accepted:
 @router.post(
     "/budget/proposals/{proposal}/approval",
     responses=problems(
-        *(*_PROPOSAL, errors.ProposalStale, *_LINE, *_BOOKING, errors.LineExhausted, errors.EarmarkedElsewhere, errors.NotBelow)
+        *(
+            *_PROPOSAL,
+            errors.ProposalStale,
+            *_LINE,
+            *_BOOKING,
+            errors.LineExhausted,
+            errors.AllotmentUsed,
+            errors.EarmarkedElsewhere,
+            errors.NotBelow,
+        )
     ),
 )
 async def approve(proposal: RecordId, caller: Caller, app: App) -> Accepted:

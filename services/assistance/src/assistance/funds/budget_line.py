@@ -1,5 +1,6 @@
 """What a budget line lets happen, and what it refuses. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -148,6 +149,25 @@ def draw(line: Open, amounts: Sequence[int]) -> list[tuple[Drawn, ...]]:
     return found
 
 
+def unused(line: Open, above: LineId, fen: int) -> tuple[tuple[Drawn, ...], tuple[Drawn, ...]]:
+    """What a line above takes back out of the lots that it had allotted, the last first, and which of its own lots it goes to.
+
+    Raises AmountOutOfRange, AllotmentUsed.
+    """
+    wanted = checked_fen(fen)
+    drawn: list[Drawn] = []
+    restored: Counter[int] = Counter()
+    lots = zip(range(1, len(line.lots) + 1), line.lots, line.allotted_by, strict=True)
+    for lot, left, by in reversed([*lots]):
+        if by is not None and by[0] == above and (part := min(wanted, left)):
+            drawn.append(Drawn(lot=lot, fen=part))
+            restored[by[1]] += part
+            wanted -= part
+    if wanted:
+        raise errors.AllotmentUsed(line.line, fen - wanted, fen)
+    return tuple(drawn), tuple(Drawn(lot=lot, fen=part) for lot, part in sorted(restored.items()))
+
+
 def lots_of(line: Open, drawn: Sequence[Drawn]) -> tuple[Lot, ...]:
     """What was drawn from another line as new lots of this one."""
     return tuple(Lot(lot=number, origin=one.lot, fen=one.fen) for number, one in enumerate(drawn, start=len(line.lots) + 1))
@@ -156,6 +176,13 @@ def lots_of(line: Open, drawn: Sequence[Drawn]) -> tuple[Lot, ...]:
 def _each_once(ids: Sequence[str]) -> None:
     if not 1 <= len(ids) <= ITEMS_MAX or len(set(ids)) < len(ids):
         raise errors.ItemsOutOfRange(ITEMS_MAX)
+
+
+def not_held(line: Open, entitlement: EntitlementId) -> None:
+    """Raises EntitlementTaken where the entitlement has money of this line."""
+    holding = line.holdings.get(entitlement)
+    if holding is not None and holding.stage is not Stage.free:
+        raise errors.EntitlementTaken(entitlement, holding.reservation)
 
 
 def _reserve(command: commands.Reserve, line: Open, now: datetime) -> list[Event]:
@@ -169,9 +196,7 @@ def _reserve(command: commands.Reserve, line: Open, now: datetime) -> list[Event
         raise errors.PurposeMismatch(line.line, line.purpose, command.purpose)
     day = booking_day(line, command.booked_on, now)
     for entitlement, _ in command.items:
-        holding = line.holdings.get(entitlement)
-        if holding is not None and holding.stage is not Stage.free:
-            raise errors.EntitlementTaken(entitlement, holding.reservation)
+        not_held(line, entitlement)
     amounts = [fen for _, fen in command.items]
     items = tuple(
         Reserved(entitlement=entitlement, drawn=drawn) for (entitlement, _), drawn in zip(command.items, draw(line, amounts), strict=True)

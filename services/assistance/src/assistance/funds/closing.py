@@ -19,7 +19,18 @@ from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
 
 from assistance.funds import commands, errors
-from assistance.funds.budget_line import BUDGET_LINE, booking_day, coming_back, day_moved, line_id, lots_of, opened, opened_by, opening_of
+from assistance.funds.budget_line import (
+    BUDGET_LINE,
+    booking_day,
+    coming_back,
+    day_moved,
+    line_id,
+    lots_of,
+    not_held,
+    opened,
+    opened_by,
+    opening_of,
+)
 from assistance.funds.line import BudgetLine, Closed, Open
 
 
@@ -67,7 +78,8 @@ CLOSE_LINE: JointDecider[commands.CloseLine] = JointDecider(parts=_both, decide=
 def return_late(command: commands.ReturnLate, closed: BudgetLine, later: BudgetLine, now: datetime) -> tuple[list[Event], list[Event]]:
     """What happens at the closed line that had paid, and at the one that receives; nothing where this reversal came before.
 
-    Raises LineUnknown, NotClosed, LineClosed, SourceMismatch, EarmarkedElsewhere, HeldInPart, and what `coming_back` and `day_moved` raise.
+    Raises LineUnknown, NotClosed, LineClosed, SourceMismatch, EarmarkedElsewhere, HeldInPart, EntitlementTaken, and what `coming_back` and
+    `day_moved` raise.
     """
     match closed:
         case Closed(was=line):
@@ -84,8 +96,10 @@ def return_late(command: commands.ReturnLate, closed: BudgetLine, later: BudgetL
         raise errors.SourceMismatch(line.line, into.line)
     if line.earmarked and into.purpose != line.purpose:
         raise errors.EarmarkedElsewhere(line.line, line.purpose)
-    if command.held_as is not None and back.drawn != line.holdings[command.entitlement].drawn:
-        raise errors.HeldInPart(command.entitlement)
+    if command.held_as is not None:
+        if back.drawn != line.holdings[command.entitlement].drawn:
+            raise errors.HeldInPart(command.entitlement)
+        not_held(into, command.entitlement)
     moved_on = command.moved_on or day_in_china(now)
     day, lots = day_moved(into, moved_on, now), lots_of(into, back.drawn)
     returned = FundsReturnedLate(

@@ -116,7 +116,7 @@ class CloseLine:
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Ask for a move of budget. `above` is everything above an allotment's receiver, as the hierarchy stands today."""
+    """Ask for a move of budget. `above`: everything above whom an allotment goes to, or is taken back from, as of today."""
 
     proposal: RecordId
     move: Move

@@ -113,6 +113,13 @@ class NotBelow(Refusal):
         super().__init__(organisation=organisation, to_organisation=to_organisation)
 
 
+class AllotmentUsed(Refusal):
+    """Of what the line above had allotted, less is unused than is to be taken back."""
+
+    def __init__(self, line: LineId, unused_fen: int, asked_fen: int) -> None:
+        super().__init__(line=line, unused_fen=unused_fen, asked_fen=asked_fen)
+
+
 class ReservationExists(Refusal):
     """This reservation was made for other entitlements or amounts."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from contracts.assistance.funds import (
     AdjustmentReceived,
+    AllotmentRecalled,
     AllotmentReceived,
     BudgetAdjusted,
     CarryOverReceived,
@@ -27,6 +28,7 @@ from contracts.assistance.funds import (
     LineId,
     LineOpened,
     PeriodClosed,
+    RecallReceived,
     ReservationPosted,
     ReservationVoided,
 )
@@ -67,7 +69,8 @@ class Unopened:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A line whose year is not closed. `lots` is what each lot has available, lot 1 first."""
+    """A line whose year is not closed. `lots` is what each lot has available, lot 1 first; `allotted_by` the line above and its lot that
+    each was allotted out of, None where it was not."""
 
     line: LineId
     organisation: OrgCode
@@ -82,6 +85,7 @@ class Open:
     holdings: Map[EntitlementId, Holding] = _NO_HOLDINGS
     reservations: Map[RecordId, tuple[tuple[EntitlementId, int], ...]] = _NO_RESERVATIONS
     closed_through: date | None = None
+    allotted_by: tuple[tuple[LineId, int] | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,14 @@ def evolve(line: BudgetLine, event: Event) -> BudgetLine:
             return _returned(line, event)
         case Open(), FundsAppropriated():
             return _received(line, (event.fen,))
-        case Open(), AllotmentReceived() | AdjustmentReceived() | CarryOverReceived() | LateReturnReceived():
+        case Open(), AllotmentReceived():
+            return _received(line, [lot.fen for lot in event.lots], [(event.from_line, lot.origin) for lot in event.lots])
+        case Open(), AdjustmentReceived() | CarryOverReceived() | LateReturnReceived():
             return _received(line, [lot.fen for lot in event.lots])
-        case Open(), FundsAllotted() | BudgetAdjusted():
+        case Open(), FundsAllotted() | BudgetAdjusted() | AllotmentRecalled():
             return _left(line, event.drawn)
+        case Open(), RecallReceived():
+            return _left(line, [Drawn(lot=one.lot, fen=-one.fen) for one in event.restored])
         case Open(), PeriodClosed():
             return replace(line, closed_through=event.through)
         case Open(), LineClosed():
@@ -130,8 +138,13 @@ def evolve(line: BudgetLine, event: Event) -> BudgetLine:
             return line
 
 
-def _received(line: Open, amounts: Sequence[int]) -> Open:
-    return replace(line, lots=(*line.lots, *amounts), available_fen=line.available_fen + sum(amounts))
+def _received(line: Open, amounts: Sequence[int], allotted_by: Sequence[tuple[LineId, int] | None] = ()) -> Open:
+    return replace(
+        line,
+        lots=(*line.lots, *amounts),
+        available_fen=line.available_fen + sum(amounts),
+        allotted_by=(*line.allotted_by, *(allotted_by or [None] * len(amounts))),
+    )
 
 
 def _left(line: Open, drawn: Sequence[Drawn]) -> Open:

@@ -12,6 +12,7 @@ from contracts.assistance.funds import (
     Adjustment,
     AdjustmentReceived,
     Allotment,
+    AllotmentRecalled,
     AllotmentReceived,
     Appropriation,
     BudgetAdjusted,
@@ -20,17 +21,29 @@ from contracts.assistance.funds import (
     BudgetMoveRejected,
     FundsAllotted,
     FundsAppropriated,
-    Key,
     LineId,
     LineOpened,
     Move,
+    Recall,
+    RecallReceived,
 )
 from contracts.kernel import Event, OrgCode
 from contracts.membership import Principal, RecordId
 from foundation.decider import Decider, JointDecider, Part
 
 from assistance.funds import commands, errors
-from assistance.funds.budget_line import BUDGET_LINE, booking_day, checked_fen, draw, line_id, lots_of, opened, opened_by, opening_of
+from assistance.funds.budget_line import (
+    BUDGET_LINE,
+    booking_day,
+    checked_fen,
+    draw,
+    line_id,
+    lots_of,
+    opened,
+    opened_by,
+    opening_of,
+    unused,
+)
 from assistance.funds.line import BudgetLine, Open
 
 # -------------------------------------------------------------------------------------------------------------- states
@@ -118,8 +131,12 @@ def _propose(command: commands.Propose, proposal: Proposal) -> list[Event]:
 
 
 def _goes_down(move: Move, above: Sequence[OrgCode]) -> None:
-    if isinstance(move, Allotment) and (move.to_organisation == move.organisation or move.organisation not in above):
-        raise errors.NotBelow(move.organisation, move.to_organisation)
+    match move:
+        case Allotment(to_organisation=below) | Recall(from_organisation=below):
+            if below == move.organisation or move.organisation not in above:
+                raise errors.NotBelow(move.organisation, below)
+        case _:
+            pass
 
 
 def _goes_elsewhere(move: Move) -> None:
@@ -137,9 +154,10 @@ def _may_decide(proposal: Proposed, id: str, approver: Principal) -> None:
 # ------------------------------------------------------------------------------------------------------------ approval
 
 
-def line_of(key: Key) -> LineId:
-    """The line that a key names."""
-    return line_id(key.organisation, key.year, key.source, key.purpose)
+def leaves(move: Allotment | Adjustment | Recall) -> LineId:
+    """The line that a move's money leaves."""
+    organisation = move.from_organisation if isinstance(move, Recall) else move.organisation
+    return line_id(organisation, move.year, move.source, move.purpose)
 
 
 def receiver(move: Move) -> LineOpened:
@@ -153,6 +171,8 @@ def receiver(move: Move) -> LineOpened:
             organisation, earmarked = move.to_organisation, False
         case Adjustment(to_earmarked=earmarked):
             purpose = move.to_purpose
+        case Recall():
+            earmarked = False  # it is open, having allotted; see _taken_back
         case _:
             assert_never(move)
     return LineOpened(
@@ -168,7 +188,7 @@ def receiver(move: Move) -> LineOpened:
 def _parts(command: commands.Approve) -> list[Part]:
     move = command.move
     parts = [Part(BUDGET_MOVE, command.proposal), Part(BUDGET_LINE, receiver(move).line)]
-    return parts if isinstance(move, Appropriation) else [*parts, Part(BUDGET_LINE, line_of(move))]
+    return parts if isinstance(move, Appropriation) else [*parts, Part(BUDGET_LINE, leaves(move))]
 
 
 def _approve(command: commands.Approve, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
@@ -182,7 +202,9 @@ def _approve(command: commands.Approve, states: Sequence[Any], now: datetime) ->
     approved = BudgetMoveApproved(proposal=command.proposal, approver=command.approver)
     if isinstance(command.move, Appropriation):
         return [[approved], _appropriated(command.move, command.proposal, arriving, now)]
-    leaving = opened(states[2], line_of(command.move))
+    leaving = opened(states[2], leaves(command.move))
+    if isinstance(command.move, Recall):
+        return [[approved], *_taken_back(command.move, command.proposal, arriving, leaving, now)]
     return [[approved], *_moved(command.move, command.proposal, arriving, leaving, now)]
 
 
@@ -221,6 +243,24 @@ def _moved(
         left = BudgetAdjusted(proposal=proposal, booked_on=day, **leave)
         received = AdjustmentReceived(proposal=proposal, booked_on=day, **arrive)
     return [*opening_of(arriving, opening), received], [left]
+
+
+def _taken_back(move: Recall, proposal: RecordId, arriving: BudgetLine, leaving: Open, now: datetime) -> tuple[list[Event], list[Event]]:
+    """What happens at the line that gets its money back, and at the one that had not used it."""
+    into = opened(arriving, receiver(move).line)
+    drawn, restored = unused(leaving, into.line, move.fen)
+    day = max(booking_day(line, None, now, ahead=True) for line in (leaving, into))
+    recalled = AllotmentRecalled(
+        line=leaving.line,
+        proposal=proposal,
+        to_line=into.line,
+        to_organisation=move.organisation,
+        drawn=drawn,
+        document=move.document,
+        booked_on=day,
+    )
+    received = RecallReceived(line=into.line, proposal=proposal, from_line=leaving.line, restored=restored, booked_on=day)
+    return [received], [recalled]
 
 
 APPROVE: JointDecider[commands.Approve] = JointDecider(parts=_parts, decide=_approve)

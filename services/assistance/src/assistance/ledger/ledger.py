@@ -1,6 +1,6 @@
 """The books as a read model: lines with their balances, entries, vouchers, lots and what became of them.
 
-Every table but the first only grows. Vouchers are numbered without gaps within an organisation and year, in the order of the history; a
+Entries, vouchers and uses only grow. Vouchers are numbered without gaps within an organisation and year, in the order of the history; a
 reservation and its voiding are commitments and take no voucher.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from contracts.assistance.funds import (
     AdjustmentReceived,
+    AllotmentRecalled,
     AllotmentReceived,
     BudgetAdjusted,
     CarryOverReceived,
@@ -27,6 +28,7 @@ from contracts.assistance.funds import (
     LineOpened,
     Lot,
     PeriodClosed,
+    RecallReceived,
     ReservationPosted,
     ReservationVoided,
 )
@@ -58,8 +60,8 @@ VOUCHERS = Table(
 )
 LOTS = Table(
     "ledger_lots",
-    "line text not null, lot int not null, kind text not null, fen bigint not null, origin_line text, origin_lot int,"
-    " reference text not null, document text, booked_on date not null, position bigint not null, primary key (line, lot)",
+    "line text not null, lot int not null, kind text not null, fen bigint not null, taken_back bigint not null default 0, origin_line text,"
+    " origin_lot int, reference text not null, document text, booked_on date not null, position bigint not null, primary key (line, lot)",
     indexes=("create index on {table} (origin_line, origin_lot)", "create index on {table} (reference)"),
 )
 USES = Table(
@@ -92,6 +94,7 @@ class _Rows:
     vouchers: list[tuple[LineId, int]] = field(default_factory=list)
     lots: list[tuple[Any, ...]] = field(default_factory=list)
     uses: list[tuple[Any, ...]] = field(default_factory=list)
+    taken_back: list[tuple[LineId, int, int]] = field(default_factory=list)
 
     def take(self, one: Happened) -> None:
         """One event's rows."""
@@ -105,6 +108,8 @@ class _Rows:
                 return
             case LineClosed():
                 self.closed[event.line] = event.into_line
+            case AllotmentRecalled():
+                self.taken_back.extend((event.line, part.lot, part.fen) for part in event.drawn)
             case FundsAppropriated():
                 lot = (event.line, event.lot, "appropriation", event.fen, None, None)
                 self.lots.append((*lot, event.proposal, event.document, event.booked_on, one.position))
@@ -167,6 +172,8 @@ def _reference(event: Event) -> str:
     match event:
         case FundsAppropriated() | FundsAllotted() | AllotmentReceived() | BudgetAdjusted() | AdjustmentReceived():
             return event.proposal
+        case AllotmentRecalled() | RecallReceived():
+            return event.proposal
         case FundsReserved() | ReservationVoided() | ReservationPosted():
             return event.reservation
         case FundsReturned() | LateReturnReceived():
@@ -209,6 +216,12 @@ async def apply(connection: Connection, tables: Tables, batch: Sequence[Happened
             *("reference text", "document text", "booked_on date", "position bigint"),
         ),
         rows.lots,
+    )
+    await connection.execute(
+        f"update {tables['ledger_lots']} t set taken_back = t.taken_back + n.fen from (select line, lot, sum(fen)::bigint as fen"  # noqa: S608
+        " from unnest($1::text[], $2::int[], $3::bigint[]) n (line, lot, fen) group by line, lot) n"
+        " where t.line = n.line and t.lot = n.lot",
+        *([row[place] for row in rows.taken_back] for place in range(3)),
     )
     await _insert(
         connection,
@@ -274,12 +287,12 @@ async def _number(connection: Connection, tables: Tables, vouchers: Sequence[tup
 LEDGER = Projection(
     name="ledger",
     source="assistance",
-    version=3,
+    version=4,
     tables=(LINES, ENTRIES, VOUCHERS, LOTS, USES),
     apply=apply,
     events=frozenset(
         {
-            *(LineOpened, PeriodClosed, LineClosed, FundsAppropriated, FundsAllotted, BudgetAdjusted),
+            *(LineOpened, PeriodClosed, LineClosed, FundsAppropriated, FundsAllotted, BudgetAdjusted, AllotmentRecalled, RecallReceived),
             *_RECEIVED,
             *(FundsReserved, ReservationVoided, ReservationPosted, FundsReturned, FundsReturnedLate),
         }

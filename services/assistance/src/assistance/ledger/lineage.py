@@ -66,13 +66,17 @@ class Voucher(_Row):
 
 
 class Origin(_Row):
-    """A lot on the way of some money, and the one it was made of. The last one has no origin: it was appropriated by `document`."""
+    """A lot on the way of some money, and the one it was made of. The last one has no origin: it was appropriated by `document`.
+
+    `taken_back`: what of it went back, unused, to the lot it was made of.
+    """
 
     depth: int
     line: LineId
     lot: int
     kind: str
     fen: int
+    taken_back: int
     origin_line: LineId | None
     origin_lot: int | None
     reference: str
@@ -176,7 +180,8 @@ _BELOW = """way (depth, line, lot) as (
             select way.depth + 1, t.line, t.lot from way join ledger_lots t on t.origin_line = way.line and t.origin_lot = way.lot
         )"""
 _ORIGIN = (
-    "t.line, t.lot, t.kind, t.fen, t.origin_line, t.origin_lot, t.reference, t.document, l.organisation, l.year, t.booked_on, t.position"
+    "t.line, t.lot, t.kind, t.fen, t.taken_back, t.origin_line, t.origin_lot,"
+    " t.reference, t.document, l.organisation, l.year, t.booked_on, t.position"
 )
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from contracts.assistance.funds import (
     AdjustmentReceived,
+    AllotmentRecalled,
     AllotmentReceived,
     BudgetAdjusted,
     CarryOverReceived,
@@ -17,6 +18,7 @@ from contracts.assistance.funds import (
     LateReturnReceived,
     LineClosed,
     Lot,
+    RecallReceived,
     ReservationPosted,
     ReservationVoided,
 )
@@ -27,7 +29,7 @@ class Account(StrEnum):
     """The accounts of each budget line; `chart.toml` says what they are called. Those in CREDIT_BY_NATURE stand on the credit side."""
 
     appropriated = "appropriated"
-    received = "received"  # allotments from above
+    received = "received"  # allotments from above, less what was taken back
     carried_over = "carried_over"  # from and to other years; on the debit side where it leaves
     adjusted = "adjusted"  # from and to other purposes; on the debit side where it leaves
     returned_late = "returned_late"  # what a closed year had paid
@@ -77,6 +79,10 @@ def postings(event: Event) -> tuple[Posting, ...]:
             return _moved(_sum(event.drawn), debit=Account.allotted, credit=Account.available)
         case AllotmentReceived():
             return _moved(_sum(event.lots), debit=Account.available, credit=Account.received)
+        case AllotmentRecalled():
+            return _moved(_sum(event.drawn), debit=Account.received, credit=Account.available)
+        case RecallReceived():
+            return _moved(_sum(event.restored), debit=Account.available, credit=Account.allotted)
         case BudgetAdjusted():
             return _moved(_sum(event.drawn), debit=Account.adjusted, credit=Account.available)
         case AdjustmentReceived():

@@ -100,7 +100,16 @@ class Adjustment(Key):
     document: Digest
 
 
-Move = Annotated[Appropriation | Allotment | Adjustment, Field(discriminator="kind")]
+class Recall(Key):
+    """Allotted money that was not used and goes back up, to the line and the lots that it came from 收回下拨."""
+
+    kind: Literal["recall"] = "recall"
+    from_organisation: OrgCode
+    fen: int
+    document: Digest
+
+
+Move = Annotated[Appropriation | Allotment | Adjustment | Recall, Field(discriminator="kind")]
 """What somebody in finance proposes and somebody else approves."""
 
 
@@ -171,6 +180,28 @@ class AllotmentReceived(Event, type="assistance.AllotmentReceived", version=1):
     proposal: RecordId
     from_line: LineId
     lots: tuple[Lot, ...]
+    booked_on: date
+
+
+class AllotmentRecalled(Event, type="assistance.AllotmentRecalled", version=1):
+    """What had been allotted to this line and was not used left it again, for the line that had allotted it."""
+
+    line: LineId
+    proposal: RecordId
+    to_line: LineId
+    to_organisation: OrgCode
+    drawn: tuple[Drawn, ...]
+    document: Digest
+    booked_on: date
+
+
+class RecallReceived(Event, type="assistance.RecallReceived", version=1):
+    """What this line had allotted came back unused, each fen to the lot that it had been drawn from."""
+
+    line: LineId
+    proposal: RecordId
+    from_line: LineId
+    restored: tuple[Drawn, ...]
     booked_on: date
 
 
