@@ -129,16 +129,23 @@ class Load:
         wanted = figure() + more
 
         async def reached() -> bool:
-            return figure() >= wanted or all(task.done() for task in self._tasks)
+            ended = [task for task in self._tasks if task.done()]
+            for task in ended:
+                task.result()  # what a caller raised is told now: without callers the figure never comes
+            return figure() >= wanted or len(ended) == len(self._tasks)
 
         await until(reached, PATIENCE_SECONDS, f"{more} more {what}")
 
-    async def close(self) -> None:
-        """End everything, in whatever state."""
+    async def dismiss(self) -> None:
+        """End the callers, whatever they are about."""
         for task in self._tasks:
             task.cancel()
-        with suppress(Exception):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def close(self) -> None:
+        """End everything, in whatever state."""
+        await self.dismiss()
         await self._client.aclose()
 
     async def send(self, command: Command, door: str | None = None) -> Command:

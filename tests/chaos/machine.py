@@ -4,6 +4,7 @@ Nothing here is the product's supervisor (tests/end_to_end tests that): what die
 """
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -12,8 +13,10 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import httpx
 import psutil
 from foundation.broker.kafka import KafkaBroker
 from node import databases, processes
@@ -55,15 +58,38 @@ class Machine:
         self.postgres, self.vault = servers(self.folder, self.ports)
         self.apache = os.environ.get("TONGXIN_TEST_BROKER") == "apache"
         self.broker = (ApacheKafka if self.apache else NoidaBroker)(root / "broker", self.ports.broker)
+        self._nursery: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start whatever does not run."""
         for server in (self.postgres, self.vault, self.broker):
             server.start()
 
+    def bear(self, name: str, trade: str, **how: Any) -> psutil.Process:
+        """A new process (program.TRADES), which is not our child: it is gone once it has ended."""
+        log = self.folder.log(name)
+        log.parent.mkdir(exist_ok=True)
+        if self._nursery is None:
+            self._nursery = subprocess.Popen(
+                [sys.executable, str(PROGRAM), *SERVICES],
+                env={**os.environ, processes.MARK: processes.mark(self.folder.root, "chaos")},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        asked, answered = self._nursery.stdin, self._nursery.stdout
+        assert asked is not None
+        assert answered is not None
+        asked.write(json.dumps({"log": str(log), "trade": trade, "how": how}) + "\n")
+        asked.flush()
+        return psutil.Process(int(answered.readline()))
+
     def stop(self) -> None:
         """End everything that was started here."""
         processes.stop([one for part in processes.marked(self.folder.root).values() for one in part], grace_seconds=0)
+        if self._nursery is not None:
+            with self._nursery:
+                pass  # its pipes are closed, and it is waited for
         for server in (self.postgres, self.vault, self.broker):
             with suppress(Exception):
                 server.stop(how=signal.SIGKILL)
@@ -92,8 +118,8 @@ class Node:
 
     def __init__(self, machine: Machine, without: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None) -> None:
         """`without`: by service, the parts of it that are left out (program.WITHOUT), separated by commas. `more`: settings."""
-        self.machine, self._without, self._more = machine, without or {}, more or {}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.machine, self._without, self._more = machine, dict(without or {}), more or {}
+        self._processes: dict[str, psutil.Process] = {}
         self._wanted: set[str] = set()
         self.deaths = 0
 
@@ -104,7 +130,11 @@ class Node:
     @property
     def doors(self) -> list[str]:
         """The addresses of all processes of membership that should run."""
-        return [self.url(name) for name in sorted(self._wanted) if name.startswith("membership")]
+        return self.addresses("membership")
+
+    def addresses(self, service: str) -> list[str]:
+        """The addresses of all processes of a service that should run."""
+        return [self.url(name) for name in sorted(self._wanted & {service, service + COPY})]
 
     def dsn(self, name: str) -> str:
         """A service's database, as superuser."""
@@ -119,9 +149,21 @@ class Node:
         """Start a process, and from now on again whenever it dies."""
         self._wanted.add(name)
         of = name.removesuffix(COPY)
-        command = [sys.executable, str(PROGRAM), of, *([self._without[of]] if of in self._without else [])]
-        folder = self.machine.folder
-        self._processes[name] = processes.spawn(folder.root, name, command, environment=self.settings(name), log=folder.log(name))
+        parts = [part for part in self._without.get(of, "").split(",") if part]
+        self._processes[name] = self.machine.bear(name, "service", service=of, parts=parts, environment=self.settings(name))
+
+    async def leave_out(self, service: str, *parts: str) -> None:
+        """From now on without these parts and with all others, also in whichever processes start later."""
+        self._without[service] = ",".join(parts)
+        for url in self.addresses(service):
+
+            async def told(url: str = url) -> bool:
+                with suppress(httpx.HTTPError):
+                    async with httpx.AsyncClient() as client:
+                        return (await client.post(f"{url}/without", json=parts)).status_code == 204
+                return False
+
+            await until(told, 60, f"{service} is told to do without {parts}")
 
     def stop(self, name: str) -> None:
         """Kill a process for good."""
@@ -130,8 +172,9 @@ class Node:
 
     def kill(self, name: str) -> None:
         """kill -9."""
-        self._processes[name].kill()
-        self._processes[name].wait()
+        with suppress(psutil.NoSuchProcess):
+            self._processes[name].kill()
+            self._processes[name].wait()
 
     def pause(self, name: str) -> None:
         """SIGSTOP."""
@@ -145,14 +188,14 @@ class Node:
         """Start again what has died, for ever."""
         while True:
             for name in sorted(self._wanted):
-                if self._processes[name].poll() is not None:
+                if not self._processes[name].is_running():
                     self.deaths += 1
                     self.start(name)
             await asyncio.sleep(0.1)
 
     def memory_mb(self) -> int:
         """What the services' processes hold now."""
-        return sum(psutil.Process(one.pid).memory_info().rss for one in self._processes.values() if one.poll() is None) // 2**20
+        return sum(one.memory_info().rss for one in self._processes.values() if one.is_running()) // 2**20
 
     async def last_in_topic(self) -> int:
         """The position of the newest message of membership's topic; -1 where there is none."""

@@ -2,19 +2,20 @@
 
 import asyncio
 import json
-import secrets
-import subprocess
-import sys
+import shutil
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import asyncpg
 import httpx
+import psutil
+from assistance.applications.deciding import entitlement_of
 from assistance.funds.budget_line import line_id
 from assistance.programmes.definition import parsed
 from foundation.clock import SystemClock
@@ -22,7 +23,7 @@ from foundation.http.tokens import NodeIssuer, SigningKey
 from node.embedded.ports import free_port
 
 from .load import BOSS, COUNTY, TOP, VILLAGES, Command, Load
-from .machine import COPY, Node, until
+from .machine import Machine, Node, until
 
 CLERK, VISITOR = "b" * 32, "7" * 32
 APPROVER, DEPUTY, TREASURER = "e" * 32, "f" * 32, "5" * 32
@@ -31,40 +32,44 @@ STAFF = (
     *((CLERK, "clerk"), (VISITOR, "steward"), (ACCOUNTANT, "finance"), (CASHIER, "finance"), (PAYER, "finance")),
     *((APPROVER, "approver"), (DEPUTY, "approver"), (TREASURER, "approver")),
 )
+TOWNSHIP, VILLAGE = "370902001", VILLAGES[0]
+SOURCES = ("superior", "contributions", "dues", "government", "administration", "central_hardship", "donation")
+PURPOSES = ("aid", "aid.medical")
+FUNDS_MAX = len(SOURCES) * len(PURPOSES)
+"""Budget lines that an organisation can pay from here."""
+
 PAPER = "8" * 64
-OWN = "3709020000000001"
 FEN = 100_000
-VILLAGE = VILLAGES[0]
 YEAR = SystemClock().now().year
 TODAY = (SystemClock().now()).date().isoformat()
-LINE = line_id(COUNTY, YEAR, "superior", "aid.medical")
 ASSISTANCE = ("/aid/", "/payments/", "/budget/", "/programmes/", "/people/")
 ASKED_AGAIN_SECONDS = 0.5
+PEOPLE = 4
 
 SHIPPED = Path(__file__).parents[2] / "services" / "assistance" / "src" / "assistance" / "programmes" / "shipped"
 
 
 class Bank:
-    """The bank in a process of its own, on its log."""
+    """The bank in a process of its own, on a log of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, machine: Machine) -> None:
+        self._machine, self._folder, self.port = machine, machine.folder.root / "bank", free_port()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        self._process: psutil.Process | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def start(self, **behaviour: Any) -> None:
+    async def start(self, *, hang_seconds: float = 600, **behaviour: Any) -> None:
         """Start it, behaving like this."""
-        self.folder.mkdir(exist_ok=True)
-        program = [sys.executable, str(Path(__file__).with_name("money_bank.py")), str(self.folder), str(self.port), json.dumps(behaviour)]
-        self._process = await asyncio.to_thread(subprocess.Popen, program)
+        how = {"folder": str(self._folder), "port": self.port, "hang_seconds": hang_seconds, "behaviour": behaviour}
+        self._process = self._machine.bear("bank", "bank", **how)
 
         async def answers() -> bool:
             with suppress(httpx.HTTPError):
-                async with httpx.AsyncClient() as client:
-                    return (await client.get(f"{self.url}/log")).status_code == 200
+                return (await self._asked("GET", "/log")).status_code == 200
             return False
 
         await until(answers, 30, "the bank opens")
@@ -72,42 +77,90 @@ class Bank:
     def kill(self) -> None:
         """kill -9."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            with suppress(psutil.NoSuchProcess):
+                self._process.kill()
+                self._process.wait()
 
-    async def open_account(self, fen: int) -> None:
-        """The county's account, with money."""
+    async def behave(self, **behaviour: Any) -> None:
+        """From now on like this."""
+        assert (await self._asked("PUT", "/behaviour", json=behaviour)).status_code == 200
+
+    async def open_account(self, account: str) -> None:
+        """An account of the union's, with money."""
+        opened = await self._asked("POST", "/accounts", json=[{"account": account, "name": "泰山区总工会", "fen": 10**9}])
+        assert opened.status_code == 204, opened.text
+
+    async def disowns(self, message: str) -> bool:
+        """Whether the bank writes that it never had a file, and will not take it; not now where it is closed."""
+        with suppress(httpx.HTTPError):
+            return (await self._asked("DELETE", f"/payment-files/{message}")).status_code == 204
+        return False
+
+    async def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
         async with httpx.AsyncClient() as client:
-            opened = await client.post(f"{self.url}/accounts", json=[{"account": OWN, "name": "泰山区总工会", "fen": fen}])
-            assert opened.status_code == 204, opened.text
+            return await client.request(method, self.url + path, **more)
 
-    def log(self) -> list[dict[str, Any]]:
-        """What really happened."""
-        return [json.loads(line) for line in (self.folder / "log.jsonl").read_text("utf-8").splitlines()]
+    def log(self, account: str | None = None) -> list[dict[str, Any]]:
+        """What really happened: all of it, or what was paid from one account and came back to it."""
+        whole = [json.loads(line) for line in (self._folder / "log.jsonl").read_text("utf-8").splitlines()]
+        files = {line["message"] for line in whole if line["kind"] == "file" and line["debtor"] == account}
+        return [line for line in whole if account is None or line.get("message") in files]
 
-    def files(self) -> set[str]:
-        """The batches that the bank has."""
-        return {line["message"] for line in self.log() if line["kind"] == "file"}
+    async def has(self, message: str) -> None:
+        """Return once it has executed a file."""
+
+        async def there() -> bool:
+            return any(line["kind"] == "file" and line["message"] == message for line in self.log())
+
+        await until(there, 60, "the bank has the file")
+
+    def standing(self, account: str) -> Counter[str]:
+        """By entitlement, how often it was paid from the account and did not come back."""
+        signs = {"transferred": 1, "returned": -1}
+        standing: Counter[str] = Counter()
+        for line in self.log(account):
+            if line["kind"] in signs:
+                standing[line["end_to_end"]] += signs[line["kind"]]
+        return standing
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """A budget line, and the account that pays from it."""
+
+    organisation: str
+    source: str
+    purpose: str
+    account: str
+
+    @property
+    def line(self) -> str:
+        """The line's id."""
+        return line_id(self.organisation, YEAR, self.source, self.purpose)
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """An application on its way; `entitlement` once it is granted."""
+    """An application, and the entitlement that it will be once it is granted."""
 
     application: str
-    entitlement: str | None = None
+
+    @property
+    def entitlement(self) -> str:
+        """The id of what is paid at most once."""
+        return entitlement_of(self.application, 0)
 
 
 class Money(Load):
-    """Staff of one county, with two processes of assistance to ask."""
+    """Staff of one county, with its processes of assistance to ask, and its bank."""
 
     def __init__(self, node: Node, bank: Bank, seed: int) -> None:
         super().__init__(node, seed)
         self.bank = bank
-        self.waiting: list[Case] = []
-        self.refused: Counter[str] = Counter()
-        self.stale_accepted = 0
-        self._choice = Random(f"money {seed}")
+        self._turns: Iterator[str] = iter(())
+        self.funds: Counter[str] = Counter()
+        """By organisation, how many there are."""
+        self.choice = Random(f"money {seed}")
         issuer = NodeIssuer(
             SigningKey.at(node.machine.secrets.signing_key), issuer=f"urn:tongxin:node:{TOP}", audience="tongxin", clock=SystemClock()
         )
@@ -115,15 +168,13 @@ class Money(Load):
 
     # ------------------------------------------------------------------------------------------------------------- asking
 
-    async def ask(self, by: str, path: str, body: Any) -> Command:
+    async def ask(self, by: str, path: str, body: Any, door: str | None = None) -> Command:
         """A command to one of the processes, until it is answered."""
-        return await self.send(Command(by, path, body, None))
+        return await self.send(Command(by, path, body, None), door)
 
     def door(self, path: str) -> str:
         """One of the processes that have the path."""
-        if path.startswith(ASSISTANCE):
-            return self.node.url(self._choice.choice(["assistance", "assistance" + COPY]))
-        return super().door(path)
+        return self.choice.choice(self.node.addresses("assistance")) if path.startswith(ASSISTANCE) else super().door(path)
 
     async def done(self, by: str, path: str, body: Any) -> str:
         """A command that has to be accepted; the id of its stream."""
@@ -132,7 +183,7 @@ class Money(Load):
         return str(command.answer.get("stream", "-")).split("-", 1)[1]
 
     async def see(self, by: str, path: str, **params: Any) -> Any:
-        """What somebody is shown, by whichever process answers."""
+        """What somebody is shown, by whichever process answers; None where it is refused."""
         async with asyncio.timeout(60):
             while True:
                 with suppress(httpx.HTTPError):
@@ -141,14 +192,13 @@ class Money(Load):
                         return answer.json() if answer.status_code == 200 else None
                 await asyncio.sleep(0.05)
 
-    # ------------------------------------------------------------------------------------------------------------ preparing
+    # ---------------------------------------------------------------------------------------------------------- preparing
 
-    async def prepare(self, cases: int, funded: int) -> None:
-        """Staff, rules, an account, money for `funded` cases, and `cases` applications before those who decide."""
+    async def prepare(self) -> None:
+        """Staff, rules, and people."""
         await self.settle()
-        for who, role in STAFF:
-            post = {"principal": who, "organisation": COUNTY, "role": role, "valid_from": "2020-01-01"}
-            await self.send(Command(BOSS, "/appointments", post, "membership.StaffAppointed.v1"))
+        posts = [{"principal": who, "organisation": COUNTY, "role": role, "valid_from": "2020-01-01"} for who, role in STAFF]
+        await asyncio.gather(*(self.send(Command(BOSS, "/appointments", post, "membership.StaffAppointed.v1")) for post in posts))
 
         async def follows() -> bool:
             shown = [await self.see(who, "/payments/due", organisation=COUNTY) for who in (PAYER, TREASURER)]
@@ -156,34 +206,37 @@ class Money(Load):
 
         await until(follows, 60, "assistance knows the staff")
         await self.done(BOSS, "/programmes/medical/versions", {"organisation": TOP, "definition": _rules()})
-        asked = {
-            "organisation": COUNTY,
-            "year": YEAR,
-            "source": "superior",
-            "purpose": "aid.medical",
-            "fen": funded * FEN,
-            "document": PAPER,
-        }
-        proposal = await self.done(ACCOUNTANT, "/budget/appropriations", asked)
+        admissions = [Command(CLERK, "/members", self._person(VILLAGE), "membership.MemberAdmitted.v1") for _ in range(PEOPLE)]
+        await asyncio.gather(*map(self.send, admissions))
+        people = [command.answer["stream"].removeprefix("member-") for command in admissions]
+
+        async def known() -> bool:
+            return all([await self.see(CLERK, f"/people/{member}/eligibility") for member in people])
+
+        await until(known, 60, "assistance knows the members")
+        self._turns = cycle(people)
+
+    async def fund(self, organisation: str, cases: int) -> Fund:
+        """The next line of an organisation's, with money for so many cases, and its account here and at the bank."""
+        number = self.funds[organisation]
+        self.funds[organisation] += 1
+        account = f"{organisation:0<12}{number:04d}"
+        fund = Fund(organisation, SOURCES[number % len(SOURCES)], PURPOSES[number // len(SOURCES)], account)
+        asked = {"organisation": organisation, "year": YEAR, "source": fund.source, "purpose": fund.purpose, "document": PAPER}
+        proposal = await self.done(ACCOUNTANT, "/budget/appropriations", asked | {"fen": cases * FEN})
         await self.done(TREASURER, f"/budget/proposals/{proposal}/approval", None)
-        own = {"account": OWN, "organisation": COUNTY, "bank": "农行泰安分行", "holder": "泰山区总工会", "paper": PAPER}
+        own = {"account": account, "organisation": organisation, "bank": "农行泰安分行", "holder": "泰山区总工会", "paper": PAPER}
         for who in (ACCOUNTANT, CASHIER):
             await self.done(who, "/payments/accounts", own)
-        people = [self._person(VILLAGE) for _ in range(4)]
-        for person in people:
-            command = await self.send(Command(CLERK, "/members", person, "membership.MemberAdmitted.v1"))
-            person["id"] = command.answer["stream"].removeprefix("member-")
-        for person in people:
+        await self.bank.open_account(account)
+        return fund
 
-            async def known(member: str = person["id"]) -> bool:
-                return bool(await self.see(CLERK, f"/people/{member}/eligibility"))
+    async def applications(self, count: int) -> list[Case]:
+        """So many before those who decide, one person's after another's."""
+        return list(await asyncio.gather(*(self._application(next(self._turns)) for _ in range(count))))
 
-            await until(known, 60, "assistance knows the members")
-        self.waiting = list(await asyncio.gather(*(self._submitted(people[number % 4]["id"], number) for number in range(cases))))
-
-    async def _submitted(self, person: str, number: int) -> Case:
-        account = {"bank": "农行泰山支行", "name": "张三", "number": f"62284800000{number:08d}"}
-        body = {"organisation": VILLAGE, "programme": "medical", "person": person, "account": account, "on": TODAY}
+    async def _application(self, person: str) -> Case:
+        body = {"organisation": VILLAGE, "programme": "medical", "person": person, "account": self._account(), "on": TODAY}
         application = await self.done(CLERK, "/aid/applications", body)
         here = f"/aid/applications/{application}"
         await self.done(CLERK, f"{here}/documents", {"kind": "invoices", "digest": PAPER})
@@ -192,16 +245,51 @@ class Money(Load):
         await self.done(CLERK, f"{here}/submission", {"stamped": PAPER, "on": TODAY})
         return Case(application)
 
-    def start(self) -> None:
-        """Two decide, two make batches, one hands in the bank's letters: all at the same time, until stopped."""
-        chances = [Random(f"{self.seed} {number}") for number in range(4)]
-        steps: list[Callable[[], Awaitable[None]]] = [
-            lambda: self.decide(APPROVER, chances[0]),
-            lambda: self.decide(DEPUTY, chances[1]),
-            lambda: self.pay(chances[2].randrange(1, 5)),
-            lambda: self.pay(chances[3].randrange(1, 5)),
-            self.disown,
+    def _account(self) -> dict[str, str]:
+        return {"bank": "农行泰山支行", "name": "张三", "number": f"6228480{self.choice.randrange(10**12):012d}"}
+
+    # ------------------------------------------------------------------------------------------------------------- paying
+
+    async def decision(self, by: str, fund: Fund, cases: Sequence[Case]) -> dict[str, Any]:
+        """What grants the cases as they are shown now; those that are shown as decided are left out."""
+        shown = [await self.see(by, f"/aid/applications/{case.application}") for case in cases]
+        settled = [
+            {"application": view["application"], "seen": view["seen"], "outcome": "grant"} for view in shown if view and view["seen"]
         ]
+        return {"organisation": COUNTY, "programme": "medical", "line": fund.line, "cases": settled}
+
+    async def batch(self, fund: Fund, **which: Any) -> tuple[str, dict[str, Any]]:
+        """A batch of what is due, all or `which`; with what is in it."""
+        opening = {"organisation": fund.organisation, "account": fund.account, "execute_on": TODAY}
+        batch = await self.done(ACCOUNTANT, "/payments/batches", opening)
+        filled = await self.ask(ACCOUNTANT, f"/payments/batches/{batch}/items", which)
+        return batch, filled.answer if filled.accepted else {"count": 0, "total_fen": 0}
+
+    async def let_go(self, batch: str, shown: Mapping[str, Any]) -> None:
+        """A batch that holds something, checked and released."""
+        figures = {name: shown[name] for name in ("count", "total_fen")}
+        if shown["count"] and (await self.ask(CASHIER, f"/payments/batches/{batch}/check", figures)).accepted:
+            await self.ask(PAYER, f"/payments/batches/{batch}/release", None)
+
+    async def correct(self, entitlement: str) -> None:
+        """Another account of the payee's, by two."""
+        body = {"account": self._account(), "paper": PAPER}
+        for who in (ACCOUNTANT, CASHIER):
+            await self.ask(who, f"/payments/entitlements/{entitlement}/account", body)
+
+    async def compare(self, fund: Fund) -> None:
+        """The bank's statements of all days taken in, and compared with events and ledger."""
+        for day in sorted({line["at"][:10] for line in self.bank.log(fund.account)}):
+            await self.ask(ACCOUNTANT, f"/payments/accounts/{fund.account}/comparison", {"day": day})
+
+    async def halted(self, fund: Fund) -> bool:
+        """Whether a comparison has stopped payments from the account."""
+        return bool((await self.see(ACCOUNTANT, f"/payments/accounts/{fund.account}"))["halted"])
+
+    # --------------------------------------------------------------------------------------------------------------- time
+
+    def employ(self, *steps: Callable[[], Awaitable[None]]) -> None:
+        """Let people begin, each with a step again and again, all at the same time, until `stop`."""
         self._stopping = False
         self._tasks = [asyncio.create_task(self._at_work(step)) for step in steps]
 
@@ -210,83 +298,10 @@ class Money(Load):
             await step()
             await asyncio.sleep(0.05)  # people are not that fast
 
-    # ------------------------------------------------------------------------------------------------------------- deciding
-
-    async def decide(self, by: str, chance: Random) -> None:
-        """One decision over some cases, perhaps over some that somebody else is deciding on; now and then a paper comes in between."""
-        if not self.waiting:
-            return
-        cases = chance.sample(self.waiting, min(len(self.waiting), chance.randrange(1, 5)))
-        shown = [await self.see(by, f"/aid/applications/{case.application}") for case in cases]
-        cases = [case for case, view in zip(cases, shown, strict=True) if view and view["seen"] is not None]
-        settled = [
-            {"application": view["application"], "seen": view["seen"], "outcome": "grant"}
-            for view in shown
-            if view and view["seen"] is not None
-        ]
-        if not settled:
-            return
-        stale = chance.random() < 0.25
-        if stale:
-            paper = {"kind": "invoices", "digest": secrets.token_hex(32)}
-            stale = (await self.ask(CLERK, f"/aid/applications/{cases[-1].application}/documents", paper)).accepted
-        body = {"organisation": COUNTY, "programme": "medical", "line": LINE, "cases": settled}
-        command = await self.ask(by, "/aid/decisions", body)
-        if command.accepted:
-            self.stale_accepted += stale
-            self.waiting = [case for case in self.waiting if case not in cases]
-        else:
-            self.refused[str(command.answer["type"]).rpartition(":")[2]] += 1
-
-    # --------------------------------------------------------------------------------------------------------------- paying
-
-    async def pay(self, limit: int) -> None:
-        """A batch of what is due, made, checked and released by three."""
-        due = await self.see(ACCOUNTANT, "/payments/due", organisation=COUNTY)
-        if not due or not due["items"]:
-            await asyncio.sleep(0.1)  # nothing granted yet, or all of it on its way
-            return
-        batch = await self.done(ACCOUNTANT, "/payments/batches", {"organisation": COUNTY, "account": OWN, "execute_on": TODAY})
-        filled = await self.ask(ACCOUNTANT, f"/payments/batches/{batch}/items", {"limit": limit})
-        if filled.accepted and filled.answer["count"]:
-            await self._let_go(batch, filled.answer)
-
-    async def _let_go(self, batch: str, shown: Mapping[str, Any]) -> None:
-        figures = {name: shown[name] for name in ("count", "total_fen")}
-        if (await self.ask(CASHIER, f"/payments/batches/{batch}/check", figures)).accepted:
-            await self.ask(PAYER, f"/payments/batches/{batch}/release", None)
-
-    async def let_go(self) -> None:
-        """Batches that somebody left behind, checked and released."""
-        shown = await self.see(ACCOUNTANT, "/payments/batches", organisation=COUNTY, limit=100)
-        for batch in shown["items"] if shown else ():
-            if batch["stage"] in ("filling", "checked") and batch["count"]:
-                await self._let_go(batch["batch"], batch)
-
-    async def disown(self) -> None:
-        """Batches that were sent, and that the bank states in writing it never had: two people enter its letter."""
-        there = self.bank.files()
-        shown = await self.see(ACCOUNTANT, "/payments/batches", organisation=COUNTY, limit=100)
-        for batch in shown["items"] if shown else ():
-            if batch["stage"] == "unanswered" and batch["batch"] not in there:
-                for who in (CASHIER, PAYER):
-                    await self.ask(who, f"/payments/batches/{batch['batch']}/disowning", {"statement": PAPER})
-
-    async def correct(self, entitlement: str) -> None:
-        """Another account of the payee's, by two."""
-        account = {"bank": "农行泰山支行", "name": "张三", "number": f"6228481{self._choice.randrange(10**12):012d}"}
-        for who in (ACCOUNTANT, CASHIER):
-            await self.ask(who, f"/payments/entitlements/{entitlement}/account", {"account": account, "paper": PAPER})
-
-    async def compare(self, days: Sequence[str]) -> list[dict[str, Any]]:
-        """The bank's statements of these days taken in, and compared with events and ledger."""
-        return [(await self.ask(ACCOUNTANT, f"/payments/accounts/{OWN}/comparison", {"day": day})).answer for day in days]
-
     async def impatient(self) -> None:
-        """Batches are asked about soon, for ever: a run has no minutes to wait. Whoever sends loses the lease for it each time, and may
-        be at work still: two processes send."""
+        """Batches are asked about soon, for ever: a run has no minutes to wait."""
         while True:
-            await self.hasten("update bank_asks set next_at = now() where next_at > now()", "delete from leases where name = 'batches'")
+            await self.hasten("update bank_asks set next_at = now() where next_at > now()")
             await asyncio.sleep(ASKED_AGAIN_SECONDS)
 
     async def hasten(self, *statements: str) -> None:
