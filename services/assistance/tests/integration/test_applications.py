@@ -31,6 +31,7 @@ ROLES = (
     *((DEPUTY, "approver", COUNTY), (CHAIR, "approver", COUNTY), (CITY_APPROVER, "approver", TOP), (FINANCE, "finance", COUNTY)),
     *((STRANGER, "approver", OTHER_COUNTY), (AUDITOR, "auditor", TOP)),
 )
+OUTSIDER = "f1" * 16
 PAPER = "8" * 64
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
 TODAY = day_in_china(NOW)
@@ -304,3 +305,24 @@ async def test_an_erasure_stops_aid_at_once(node: RunningNode) -> None:
     await until(stopped)
     told = await no(node, "aid/decisions", await decision(node, application), "aid-is-stopped", by=APPROVER)
     assert told["reason"] == "erased"
+
+
+async def test_an_invented_table_and_another_unions_file_are_refused(node: RunningNode) -> None:
+    """Ids that nobody was given make no quorum; a household's file is its own union's to ask with."""
+    person, other = await member(node, 1), await member(node, 2)
+    living = {"organisation": VILLAGE, "members": [{"person": other, "relation": "applicant"}], "circumstances": {}, "account": ACCOUNT}
+    household = await ok(node, "hardship/files", living | {"on": f"{TODAY}"}, by=STEWARD)
+    await node.appoint(OUTSIDER, "clerk", OTHER_COUNTY)
+    wanted = {"programme": "medical-relief", "account": ACCOUNT, "on": f"{TODAY}"}
+    foreign = wanted | {"organisation": OTHER_COUNTY, "person": other, "household": household}
+    await until(lambda: _drafts(node, wanted | {"organisation": OTHER_COUNTY, "person": person}))
+    await no(node, "aid/applications", foreign, "not-permitted", by=OUTSIDER)
+    application = await submitted(node, person)
+    meeting = {"held_on": f"{TODAY}", "attendees": [APPROVER, "e1" * 16, "e2" * 16], "minutes": "泰工纪要〔2026〕12号", "paper": PAPER}
+    told = await no(node, "aid/decisions", await decision(node, application, meeting=meeting), "meeting-malformed", by=APPROVER)
+    assert told["status"] == 422
+
+
+async def _drafts(it: RunningNode, body: dict[str, Any]) -> bool:
+    """Whether assistance has heard that the outsider is a clerk."""
+    return (await it.post("assistance/aid/applications", body, by=OUTSIDER)).status_code == 201

@@ -478,6 +478,6 @@ def test_a_draft_is_made_once(world: World) -> None:
     with pytest.raises(errors.ApplicationElsewhere):
         world.draft(ONE, "medical-relief")
     assert (
-        DRAFT.parts(commands.Draft(ONE, UNION, "medical-relief", WANG, None, WANG, None, None, world.today, CITY))[0].stream
+        DRAFT.parts(commands.Draft(ONE, UNION, "medical-relief", WANG, None, WANG, None, None, world.today, CITY, ()))[0].stream
         == f"application-{ONE}"
     )

@@ -32,6 +32,7 @@ from assistance.payments.errors import DutiesNotSeparated
 from assistance.payments.instructing import INSTRUCT, Instruct, Wanted
 from assistance.payments.payment import PAYMENT
 from assistance.payments.standing import Instruction
+from assistance.programmes.errors import ProgrammeUnknown
 from assistance.programmes.programme import PROGRAMME
 from assistance.reconciliation.taking import in_order, speaks_of
 from assistance.workdays import WorkingDays
@@ -41,7 +42,25 @@ from contracts.membership import Level
 
 from .test_programmes import CHAIR as CHAIR_RULES
 from .test_programmes import EMERGENCY, MEDICAL, TUITION, WARMTH
-from .world import ACCOUNT, APPROVER, CLERK, COUNTY, DEPUTY, ELSEWHERE, HOUSEHOLD, ILL, LI, LINE, PAPER, PAYER, STEWARD, UNION, WANG, World
+from .world import (
+    ACCOUNT,
+    APPROVER,
+    CITY,
+    CLERK,
+    COUNTY,
+    DEPUTY,
+    ELSEWHERE,
+    HOUSEHOLD,
+    ILL,
+    LI,
+    LINE,
+    PAPER,
+    PAYER,
+    STEWARD,
+    UNION,
+    WANG,
+    World,
+)
 
 CASHIER, BATCH_ID = "c5" * 16, "d5" * 16
 ONE, TWO, SECOND, OWED = "a1" * 16, "a2" * 16, "b1" * 16, "b2" * 16
@@ -96,6 +115,14 @@ def test_nobody_spends_another_unions_money(world: World) -> None:
         world.grant(ONE, area=frozenset({UNION, ELSEWHERE}), line=LINE)
     assert isinstance(world.state(APPLICATION, ONE), Submitted)
     world.grant(ONE, area=frozenset({UNION, COUNTY}))
+
+
+def test_a_union_s_programme_is_for_its_own_people(world: World) -> None:
+    """A village's administrator could publish rules of their own making, and have the whole city's applications follow them."""
+    world.publish("cousin-aid", MEDICAL, organisation=ELSEWHERE)
+    with pytest.raises(ProgrammeUnknown):
+        world.draft(ONE, "cousin-aid")
+    world.draft(ONE, "cousin-aid", organisation=ELSEWHERE, above=(ELSEWHERE, CITY))
 
 
 def test_nor_at_once(world: World) -> None:

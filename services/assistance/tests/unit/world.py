@@ -101,7 +101,15 @@ class World:
     def draft(
         self, application: str, programme: str, *, person: str = WANG, household: str | None = None, by: str = CLERK, **more: Any
     ) -> None:
-        told: dict[str, Any] = {"payee": person, "statement": "…", "account": ACCOUNT, "organisation": UNION, "on": self.today} | more
+        told: dict[str, Any] = {
+            "payee": person,
+            "statement": "…",
+            "account": ACCOUNT,
+            "organisation": UNION,
+            "on": self.today,
+            "above": (UNION, COUNTY, CITY),
+        }
+        told |= more
         self.ask_joint(DRAFT, commands.Draft(application, programme=programme, person=person, household=household, by=by, **told))
 
     def verify(self, application: str, facts: dict[str, Any], *, by: str = STEWARD, visitors: tuple[str, ...] = (STEWARD,)) -> None:

@@ -1,6 +1,6 @@
 """Routes of applications: clerks and stewards make the case, approvers decide, and nobody does both."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from contracts.assistance.applications import ApplicationId, Meeting, Recusal
 from contracts.assistance.programmes import ProgrammeCode
@@ -24,7 +24,7 @@ from assistance.applications.visiting import visits
 from assistance.asking import acting_level, doubles, own_id, require_unconcerned, standings
 from assistance.beneficiaries.beneficiary import AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
-from assistance.hardship.file import FILE
+from assistance.hardship.file import FILE, Live
 from assistance.interests.interests import INTERESTS, ConflictOfInterest
 from assistance.names.names import names_of
 from assistance.organisations.levels import LevelUnknown
@@ -57,6 +57,13 @@ async def require(application: ApplicationId, roles: Sequence[str], caller: Call
     return it
 
 
+async def require_files(caller: Calling, app: Application, households: Iterable[str | None]) -> None:
+    """Whoever asks for aid on a household's file is clerk or steward of the union that keeps it, too. Raises what `require` raises."""
+    files = await app.states(FILE, list({household for household in households if household is not None}))
+    for organisation in dict.fromkeys(file.organisation for file in files.values() if isinstance(file, Live)):
+        await caller.require(*MAKERS, unit=organisation, fresh=True)
+
+
 # -------------------------------------------------------------------------------------------------------------- making
 
 
@@ -67,8 +74,9 @@ async def require(application: ApplicationId, roles: Sequence[str], caller: Call
 )
 async def draft(body: requests.DraftBody, caller: Caller, app: App) -> Accepted:
     """Ask for a programme's aid; clerk or steward of the union. The answer's stream names the application."""
+    await require_files(caller, app, [body.household])
     await caller.require(*MAKERS, unit=body.organisation, fresh=True)
-    command = body.draft(await own_id(caller, "application"), body, caller.principal)
+    command = body.draft(await own_id(caller, "application"), body, caller.principal, app.authority.path(body.organisation, app.today()))
     return await app.handle_joint(DRAFT, command, by=caller)
 
 
@@ -137,9 +145,14 @@ def _settle(body: requests.CaseBody, it: Known, standing: str | None, **together
     return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing, **together)
 
 
-def _meeting(body: requests.MeetingBody | None) -> Meeting | None:
+def _meeting(body: requests.MeetingBody | None, unit: OrgCode, app: Application) -> Meeting | None:
+    """Raises MeetingMalformed where somebody at the table decides neither for the union, nor above or below it."""
     if body is None:
         return None
+    near = {*app.authority.path(unit, app.today()), *app.authority.below(unit, app.today())}
+    for one in body.attendees:
+        if not any(grant.role == DECIDER and grant.unit in near for grant in app.authority.roles(one, app.today())):
+            raise errors.MeetingMalformed("approvers")
     recusals = tuple(Recusal(principal=one.principal, application=one.application) for one in body.recusals)
     return Meeting(held_on=body.held_on, attendees=tuple(body.attendees), recusals=recusals, minutes=body.minutes, paper=body.paper)
 
@@ -196,7 +209,7 @@ def deciding(calendar: WorkingDays) -> Router:
                 )
                 for one, it in zip(body.cases, its, strict=True)
             ),
-            meeting=_meeting(body.meeting),
+            meeting=_meeting(body.meeting, unit, app),
             appeal_until=calendar.after(app.today(), days).on,
             by=caller.principal,
         )

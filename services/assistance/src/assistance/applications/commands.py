@@ -15,7 +15,7 @@ from contracts.membership import Digest, Level, Principal
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Ask for a programme's aid."""
+    """Ask for a programme's aid. `above`: the union and all above it, whose programmes are for its people."""
 
     application: ApplicationId
     organisation: OrgCode
@@ -27,6 +27,7 @@ class Draft:
     account: BankAccount | None
     on: date
     by: Principal
+    above: tuple[OrgCode, ...]
     name: str | None = None
 
 

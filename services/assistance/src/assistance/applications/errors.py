@@ -148,7 +148,9 @@ class OutsideArea(Refusal):
 
 
 class MeetingMalformed(Refusal):
-    """A meeting has at least QUORUM people at the table for every case, whoever enters its minutes among them, each named once."""
+    """A meeting has at least QUORUM people at the table for every case, whoever enters its minutes among them, each named once; they
+    decide for the union, or for one above or below it.
+    """
 
     status = 422
 

@@ -51,6 +51,8 @@ def _draft(command: commands.Draft, states: Sequence[Any], now: datetime) -> Seq
     if not isinstance(application, Unknown):
         raise errors.ApplicationElsewhere(command.application, stage(application))
     rules = rules_on(states[1], command.programme, command.on)
+    if rules.organisation not in command.above:
+        raise ProgrammeUnknown(command.programme)  # of another union, for its own people
     if not in_season(rules.definition, command.on):
         raise errors.OutOfSeason(command.programme)
     _belongs(command, file, needed=rules.definition.needs_file)

@@ -49,7 +49,7 @@ class WantedBody(Body):
     programme: ProgrammeCode
     on: Day
 
-    def draft(self, application: ApplicationId, applicant: ApplicantBody, by: Principal) -> commands.Draft:
+    def draft(self, application: ApplicationId, applicant: ApplicantBody, by: Principal, above: tuple[OrgCode, ...]) -> commands.Draft:
         """The command that asks for it."""
         return commands.Draft(
             application,
@@ -62,6 +62,7 @@ class WantedBody(Body):
             None if applicant.account is None else applicant.account.account(),
             self.on,
             by,
+            above,
             applicant.name,
         )
 

@@ -16,7 +16,7 @@ from foundation.http.routing import Router
 from foundation.ids import command_id
 
 from assistance.applications import commands, errors
-from assistance.applications.api import MAKERS, READERS
+from assistance.applications.api import MAKERS, READERS, require_files
 from assistance.applications.application import Known
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import DRAFT, SUBMIT, VERIFY
@@ -96,9 +96,11 @@ async def set_levels(body: requests.LevelsBody, caller: Caller, app: App) -> Acc
 @router.post("/aid/application-lists", status_code=201, responses=problems(ListRefused))
 async def draft_all(body: requests.ApplicantsBody, caller: Caller, app: App) -> Accepted:
     """Ask for a programme's aid for many; clerk or steward of the union. `applications` of the answer names them in order."""
+    await require_files(caller, app, [one.household for one in body.applicants])
     await caller.require(*MAKERS, unit=body.organisation, fresh=True)
     ids = await _own_ids(caller, "application", len(body.applicants))
-    rows = [body.draft(application, one, caller.principal) for application, one in zip(ids, body.applicants, strict=True)]
+    above = app.authority.path(body.organisation, app.today())
+    rows = [body.draft(application, one, caller.principal, above) for application, one in zip(ids, body.applicants, strict=True)]
     return await _taken(app, caller, DRAFT_ALL, rows, applications=ids)
 
 
