@@ -293,7 +293,7 @@ def test_a_grant_taken_back_frees_the_money_and_may_be_given_again(world: World)
     world.submitted(ONE, "medical-relief", ILL, *PAPERS)
     world.grant(ONE)
     first = world.state(APPLICATION, ONE).grant.entitlement
-    revoke = commands.Revoke(ONE, LINE, (WANG,), "…", world.today, DEPUTY)
+    revoke = commands.Revoke(ONE, world.state(APPLICATION, ONE).grant.entitlement, LINE, (WANG,), "…", world.today, DEPUTY)
     world.ask_joint(REVOKE, revoke)
     assert world.available() == 10_000 * YUAN
     assert world.state(BENEFICIARY, WANG).grants == ()

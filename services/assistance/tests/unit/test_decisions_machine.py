@@ -204,7 +204,9 @@ class Decisions(RuleBasedStateMachine):
         name = self.some(data, Granted, Instructed)
         state = self.world.state(APPLICATION, name)
         if not isinstance(state, Unknown):
-            command = commands.Revoke(name, LINE, (state.case.person,), "…", self.world.today, by)
+            grant = getattr(state, "grant", None)
+            entitlement = "0" * 32 if grant is None else grant.entitlement
+            command = commands.Revoke(name, entitlement, LINE, (state.case.person,), "…", self.world.today, by)
             self.asked(lambda: self.world.ask_joint(REVOKE, command))
 
     @rule(data=st.data(), by=staff)

@@ -8,7 +8,7 @@ import pytest
 from assistance.applications import commands
 from assistance.applications.appeals import REVOKE
 from assistance.applications.application import Submitted
-from assistance.applications.deciding import counted_with, period_of
+from assistance.applications.deciding import counted_with, entitlement_of, period_of
 from assistance.applications.errors import ApplicationElsewhere, ApprovalStale, NotEligible
 from assistance.applications.following import APPLICATION
 from assistance.applications.making import DRAFT_FOR_CHAIR
@@ -19,6 +19,7 @@ from assistance.batches import commands as batches
 from assistance.batches.batch import BATCH
 from assistance.batches.errors import BatchDutiesNotSeparated
 from assistance.beneficiaries.beneficiary import AlreadyGranted
+from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.errors import LineUnknown
 from assistance.hardship import commands as hardship
 from assistance.hardship.households import CLOSE, JOIN
@@ -28,8 +29,8 @@ from assistance.notices.notice import POST, Post
 from assistance.obligations import commands as obligations
 from assistance.obligations.emergency import PAY_FIRST
 from assistance.payments import commands as payments
-from assistance.payments.errors import DutiesNotSeparated
-from assistance.payments.instructing import INSTRUCT, Instruct, Wanted
+from assistance.payments.errors import DutiesNotSeparated, NotGranted
+from assistance.payments.instructing import INSTRUCT, Instruct, Wanted, instruction_id
 from assistance.payments.payment import PAYMENT
 from assistance.payments.standing import Instruction
 from assistance.programmes.errors import ProgrammeUnknown
@@ -167,7 +168,7 @@ def test_a_file_that_is_closed_and_opened_anew_is_the_same_family() -> None:
         winter.decide(winter.settle(TWO, kin=()), decision=TWO)
     with pytest.raises(AlreadyGranted):
         winter.grant(TWO)
-    winter.ask_joint(REVOKE, commands.Revoke(ONE, LINE, (HOUSEHOLD, WANG), "…", winter.today, DEPUTY))
+    winter.ask_joint(REVOKE, commands.Revoke(ONE, entitlement_of(ONE, 0), LINE, (HOUSEHOLD, WANG), "…", winter.today, DEPUTY))
     winter.grant(TWO)
 
 
@@ -255,6 +256,22 @@ def test_whoever_made_or_decided_a_case_lets_no_batch_with_it_through(world: Wor
         with pytest.raises(BatchDutiesNotSeparated):
             world.ask(BATCH, BATCH_ID, batches.Release(BATCH_ID, PAPER, hand))
     world.ask(BATCH, BATCH_ID, batches.Release(BATCH_ID, PAPER, "e5" * 16))
+
+
+def test_what_failed_is_taken_back_and_paid_no_more(world: World) -> None:
+    """Otherwise the money of somebody who has died without an heir is set aside for ever, and the year never closes."""
+    entitlement = granted(world)
+    revoke = commands.Revoke(ONE, entitlement, LINE, (WANG,), "…", world.today, DEPUTY)
+    instruct(world, ONE)
+    with pytest.raises(ApplicationElsewhere):
+        world.ask_joint(REVOKE, revoke)
+    world.ask(PAYMENT, entitlement, payments.Fail(entitlement, instruction_id(BATCH_ID, entitlement), "AC06", None, PAPER))
+    world.ask_joint(REVOKE, revoke)
+    line = world.state(BUDGET_LINE, LINE)
+    assert (line.available_fen, line.reserved_fen) == (10_000 * YUAN, 0)
+    world.ask(BATCH, SECOND, batches.Open(SECOND, COUNTY, "3709000000000001", Channel.iso20022, world.today, PAYER))
+    with pytest.raises(NotGranted):
+        world.ask_joint(INSTRUCT, Instruct(SECOND, (Wanted(entitlement, ONE, WANG, WANG, ACCOUNT),), PAYER))
 
 
 # ------------------------------------------------------------------------------------------------- what a file may say

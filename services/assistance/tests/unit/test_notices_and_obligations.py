@@ -251,7 +251,8 @@ def pay_by_hand(world: World, entitlement: str) -> None:
 def test_what_was_revoked_before_it_was_paid_is_owed_no_more(world: World) -> None:
     ill(world)
     pay(world)
-    world.ask_joint(REVOKE, Revoke(ONE, LINE, (WANG,), "…", world.today, DEPUTY))
+    revoke = Revoke(ONE, world.state(APPLICATION, ONE).grant.entitlement, LINE, (WANG,), "…", world.today, DEPUTY)
+    world.ask_joint(REVOKE, revoke)
     world.ask_joint(RECOVER, commands.Recover(OWED, APPROVER, ONE, None, None, None, 300_000, PAPER, world.today, DEPUTY))
     assert (world.available(), world.state(DISCRETION, APPROVER).open) == (5_000_000, {})
 

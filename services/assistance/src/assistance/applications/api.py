@@ -14,7 +14,7 @@ from foundation.http.routing import Router
 
 from assistance.applications import commands, errors, requests
 from assistance.applications.appeals import REVOKE, SETTLE_APPEAL
-from assistance.applications.application import Granted, Known, stage
+from assistance.applications.application import Granted, Instructed, Known, Paid, stage
 from assistance.applications.deciding import DECIDE, kin_of
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
@@ -28,6 +28,7 @@ from assistance.hardship.file import FILE, Live
 from assistance.interests.interests import INTERESTS, ConflictOfInterest
 from assistance.names.names import names_of
 from assistance.organisations.levels import LevelUnknown
+from assistance.payments.payment import PAYMENT, Due
 from assistance.programmes.errors import ProgrammeNotInForce, ProgrammeUnknown
 from assistance.programmes.programme import PROGRAMME, Published
 from assistance.workdays import WorkingDays
@@ -220,13 +221,16 @@ def deciding(calendar: WorkingDays) -> Router:
 
 @router.post("/aid/applications/{application}/revocation", responses=problems(*_CASE, *_LINE, *_RULES, errors.DutiesNotSeparated))
 async def revoke(application: ApplicationId, body: requests.RevokeBody, caller: Caller, app: App) -> Accepted:
-    """Take a grant back before it is instructed, and free its money; approver of the union or above."""
+    """Take a grant back before it is instructed, or after its payment failed or came back, and free its money; approver of the union or
+    above."""
     it = await require(application, (DECIDER,), caller, app)
-    if not isinstance(it, Granted):
+    if not isinstance(it, Granted | Instructed | Paid):
         raise errors.ApplicationElsewhere(application, stage(it))
+    payment, _ = await app.state(PAYMENT, it.grant.entitlement)
+    line = payment.terms.line if isinstance(payment, Due) else it.grant.line
     # Whatever the rules say by now: it counts no more with the household, nor with the person.
     counted = (it.case.person,) if it.case.household is None else (it.case.household, it.case.person)
-    command = commands.Revoke(application, it.grant.line, counted, body.reason, body.on, caller.principal)
+    command = commands.Revoke(application, it.grant.entitlement, line, counted, body.reason, body.on, caller.principal)
     return await app.handle_joint(REVOKE, command, by=caller)
 
 

@@ -9,7 +9,7 @@ from contracts.kernel import Event
 from foundation.decider import JointDecider, Part
 
 from assistance.applications import commands, errors
-from assistance.applications.application import Appealed, Granted, stage
+from assistance.applications.application import Appealed, Granted, Instructed, Paid, stage
 from assistance.applications.following import APPLICATION, known, not_to_come
 from assistance.applications.making import concerned
 from assistance.beneficiaries.beneficiary import BENEFICIARY, Uncount
@@ -17,6 +17,7 @@ from assistance.desk import Desk, once
 from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.commands import Void
 from assistance.interests.interests import INTERESTS, no_conflict
+from assistance.payments.payment import PAYMENT, Due, Unseen
 from assistance.programmes.definition import LEVELS
 
 
@@ -45,7 +46,7 @@ SETTLE_APPEAL: JointDecider[commands.SettleAppeal] = JointDecider(parts=_appeal_
 def _revoke_parts(command: commands.Revoke) -> Sequence[Part]:
     return once(
         [
-            *(Part(APPLICATION, command.application), Part(BUDGET_LINE, command.line)),
+            *(Part(APPLICATION, command.application), Part(PAYMENT, command.entitlement), Part(BUDGET_LINE, command.line)),
             *(Part(INTERESTS, command.by), *(Part(BENEFICIARY, record) for record in command.counted)),
         ]
     )
@@ -55,9 +56,15 @@ def _revoke(command: commands.Revoke, states: Sequence[Any], now: datetime) -> S
     not_to_come(command.on, now)
     desk = Desk(_revoke_parts(command), states, now)
     application = known(desk.state(APPLICATION, command.application), command.application)
-    if not isinstance(application, Granted) or application.grant.line != command.line:
+    payment = desk.state(PAYMENT, command.entitlement)
+    # What failed or came back is due still; while it is under way, or once it is paid, there is nothing to take back.
+    waits = isinstance(payment, Unseen) if isinstance(application, Granted) else isinstance(payment, Due)
+    if not isinstance(application, Granted | Instructed | Paid) or not waits:
         raise errors.ApplicationElsewhere(command.application, stage(application))
     case, grant = application.case, application.grant
+    held = payment.terms if isinstance(payment, Due) else grant
+    if (grant.entitlement, held.line) != (command.entitlement, command.line):
+        raise errors.ApplicationElsewhere(command.application, stage(application))
     no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application))
     if command.by in case.makers:
         raise errors.DutiesNotSeparated(command.application)
@@ -72,7 +79,7 @@ def _revoke(command: commands.Revoke, states: Sequence[Any], now: datetime) -> S
     desk.add(APPLICATION, command.application, revoked)
     for record in command.counted:
         desk.ask(BENEFICIARY, record, Uncount(record, grant.entitlement))
-    desk.ask(BUDGET_LINE, command.line, Void(command.line, grant.reservation, (grant.entitlement,)))
+    desk.ask(BUDGET_LINE, command.line, Void(command.line, held.reservation, (grant.entitlement,)))
     return desk.decided()
 
 

@@ -215,6 +215,8 @@ def _evolve_decided(application: Known, event: Event) -> Application:
         case Granted(found=found), GrantRevoked():
             again = replace(case, decided_by=frozenset())
             return Draft(again) if found is None else Submitted(again, found)
+        case Instructed() | Paid(), GrantRevoked():
+            return Draft(replace(case, decided_by=frozenset()))
         case Granted(grant=grant), AidInstructed():
             return Instructed(case, replace(grant, instructed_by=event.instructed_by))
         case Granted(grant=grant) | Instructed(grant=grant), AidPaid():

@@ -182,9 +182,13 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """Take a grant back before it is instructed. `counted`: whose grants it may have counted with."""
+    """Take a grant back that is neither paid nor on its way.
+
+    `line`: where its money waits; `counted`: whose grants it may have counted with.
+    """
 
     application: ApplicationId
+    entitlement: str
     line: str
     counted: tuple[str, ...]
     reason: str

@@ -87,7 +87,8 @@ def payable(entitlement: str, id: str, people: tuple[PersonId, PersonId], by: Pr
     Raises NotGranted, OtherTerms, ApplicationDutiesNotSeparated, AidIsStopped.
     """
     payment, application = desk.state(PAYMENT, entitlement), desk.state(APPLICATION, id)
-    terms = payment.terms if isinstance(payment, Due) else granted(entitlement, id, application)
+    terms = granted(entitlement, id, application)  # what failed and was revoked since is due no more
+    terms = payment.terms if isinstance(payment, Due) else terms
     heir = payment.heir if isinstance(payment, Unseen) else None
     terms = terms if heir is None else replace(terms, payee=heir)
     if people != (terms.person, terms.payee):
