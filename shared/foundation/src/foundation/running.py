@@ -295,7 +295,8 @@ class Running:
         prepare = self.declared.prepare
         if prepare is not None:
             await patiently("preparation", lambda: prepare(self.application))
-        await patiently("projections", self._catch_up)
+        # As long as it takes: after an upgrade a view may be made anew from a long history, and to die would be to begin again.
+        await patiently("projections", self._catch_up, seconds_max=math.inf)
 
     def work(self) -> None:
         """What the service does beside answering."""
