@@ -242,6 +242,7 @@ def _of_budgets(it: Served) -> list[Route]:
         route("GET", "/lines/{line}", path=here),
         route("GET", "/lines/{line}/entries", path=here),
         route("GET", "/vouchers", query=of_year),
+        route("GET", "/vouchers/export", query=of_year),
         route("GET", "/entitlements/{entitlement}/lineage", path={"entitlement": entitlement}),
         route("GET", "/appropriations/{proposal}/lineage", path={"proposal": appropriation}),
         route("GET", "/proposals", query={"organisation": VILLAGE}),

@@ -1,6 +1,7 @@
 """Routes of the books: finance, approvers, stewards and auditors of an organisation or above read them."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Literal
 
 from contracts.assistance.funds import EntitlementId, LineId
 from contracts.kernel import OrgCode
@@ -10,10 +11,11 @@ from foundation.http.caller import App, Caller
 from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
+from starlette.responses import Response
 
 from assistance.funds.api import READERS
 from assistance.funds.errors import LineUnknown
-from assistance.ledger import errors, lineage
+from assistance.ledger import errors, export, lineage
 from assistance.ledger.chart import chart
 from assistance.ledger.postings import Account
 
@@ -21,6 +23,12 @@ router = Router(tags=["ledger"])
 
 YearAsked = Annotated[int, Query(ge=2000, le=2100)]
 
+
+AfterAsked = Annotated[int, Query(ge=0, le=10**9)]
+
+CSV, XLSX = "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EXPORT_MAX = 10_000
+"""Vouchers in one file."""
 
 USES_MAX = 10_000
 """Uses shown of one appropriation."""
@@ -107,6 +115,29 @@ async def list_vouchers(
     found = await lineage.vouchers(app.pool, organisation, year, after=0 if place is None else place[0], limit=limit + 1)
     more = app.cursors.make([found[limit - 1].number], query=query) if len(found) > limit else None
     return Page(items=[_on_chart(one) for one in found[:limit]], next=more)
+
+
+@router.get(
+    "/budget/vouchers/export",
+    responses={200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (CSV, XLSX)}}},
+    response_class=Response,
+)
+async def export_vouchers(
+    *, caller: Caller, app: App, organisation: OrgCode, year: YearAsked, after: AfterAsked = 0, form: Literal["csv", "xlsx"] = "csv"
+) -> Response:
+    """The vouchers of an organisation's year for the accounting package, after a number; `x-last-voucher` is the last one of the file, to
+    go on after, and `x-more` says whether there are more."""
+    await caller.require(*READERS, unit=organisation)
+    found = await lineage.vouchers(app.pool, organisation, year, after=after, limit=EXPORT_MAX + 1)
+    rows = export.rows(found[:EXPORT_MAX], chart())
+    data = await asyncio.to_thread(export.as_csv if form == "csv" else export.as_workbook, rows)
+    last = found[:EXPORT_MAX][-1].number if found else after
+    headers = {
+        "content-disposition": f'attachment; filename="vouchers-{year}-{after + 1}.{form}"',
+        "x-last-voucher": str(last),
+        "x-more": str(len(found) > EXPORT_MAX).lower(),
+    }
+    return Response(data, media_type=CSV if form == "csv" else XLSX, headers=headers)
 
 
 @router.get("/budget/entitlements/{entitlement}/lineage", responses=problems(errors.NothingBooked))

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -32,10 +32,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Names and entries. Raises ValueError where an account has no name."""
+    """Names, entries, and what a voucher of an event is about 摘要. Raises ValueError where an account has no name."""
 
     names: Mapping[Account, Name]
     entries: Sequence[Entry]
+    summaries: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if missing := set(Account) - self.names.keys():
@@ -53,4 +54,4 @@ def chart() -> Chart:
     rows = tomllib.loads((files("assistance.ledger") / "chart.toml").read_text("utf-8"))
     names = {Account(row["account"]): Name(row["zh"], row["en"]) for row in rows["account"]}
     entries = [Entry(row["event"], row["debit"], row["credit"], row["from"], row["citation"], row.get("source")) for row in rows["entry"]]
-    return Chart(names, entries)
+    return Chart(names, entries, rows["summaries"])
