@@ -56,6 +56,9 @@ async def test_a_list_is_taken_whole_or_not_at_all(node: RunningNode) -> None:
     told = await no(node, "aid/visit-lists", {"visits": wrong}, "list-refused", by=STEWARD)
     assert [(row["row"], row["problem"]["names"]) for row in told["rows"]] == [(3, ["height"])]
     await ok(node, "aid/visit-lists", {"visits": visits}, by=STEWARD)
+    twice = {"visits": [visits[0], visits[1], visits[1] | {"facts": {}}, wrong[2]]}
+    told = await no(node, "aid/visit-lists", twice, "list-refused", by=STEWARD)
+    assert told["numbers"] == [4], "rows are counted as they were sent"
     unposted = {"stamped": PAPER, "applications": applications} | ON
     told = await no(node, "aid/submission-lists", unposted, "list-refused", by=STEWARD)
     assert {row["problem"]["type"] for row in told["rows"]} == {f"{TYPE_PREFIX}notice-needed"}

@@ -105,7 +105,7 @@ async def attach(application: ApplicationId, body: requests.AttachBody, caller: 
 async def verify(application: ApplicationId, body: requests.VerifyBody, caller: Caller, app: App) -> Accepted:
     """Enter what a visit found; clerk or steward of the union. The rules are applied at once, and say what failed."""
     it = await require(application, MAKERS, caller, app)
-    [command] = await visits(app, {application: (it.case, body)}, caller.principal)
+    [command] = await visits(app, [(application, it.case, body)], caller.principal)
     return await app.handle_joint(VERIFY, command, by=caller)
 
 

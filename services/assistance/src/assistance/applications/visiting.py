@@ -1,6 +1,6 @@
 """Visits as they are entered, each with what its household's file says."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from contracts.assistance.applications import ApplicationId
 from contracts.membership import Principal
@@ -14,11 +14,11 @@ from assistance.hardship.circumstances import Told, told
 _NO_FILE = Told(None, None)
 
 
-async def visits(app: Application, found: Mapping[ApplicationId, tuple[Case, VerifyBody]], principal: Principal) -> list[Verify]:
+async def visits(app: Application, found: Sequence[tuple[ApplicationId, Case, VerifyBody]], principal: Principal) -> list[Verify]:
     """The command for each of them, in order; the households' circumstances are opened for the principal."""
-    files = await told(app, list(dict.fromkeys(case.household for case, _ in found.values() if case.household is not None)), principal)
+    files = await told(app, list(dict.fromkeys(case.household for _, case, _ in found if case.household is not None)), principal)
     commands = []
-    for application, (case, body) in found.items():
+    for application, case, body in found:
         file = _NO_FILE if case.household is None else files[case.household]
         commands.append(
             Verify(

@@ -109,7 +109,7 @@ async def verify_all(body: requests.VisitsBody, caller: Caller, app: App) -> Acc
     """Enter what many visits found; clerk or steward of the unions."""
     its = await _applications(app, [one.application for one in body.visits])
     await _require(caller, MAKERS, [it.case.organisation for it in its.values()])
-    rows = await visits(app, {one.application: (its[one.application].case, one) for one in body.visits}, caller.principal)
+    rows = await visits(app, [(one.application, its[one.application].case, one) for one in body.visits], caller.principal)
     return await _taken(app, caller, VISIT_ALL, rows)
 
 
@@ -118,7 +118,7 @@ async def submit_all(body: requests.SubmissionsBody, caller: Caller, app: App) -
     """Send up the applications of one stamped list; clerk or steward of the unions."""
     its = await _applications(app, body.applications)
     await _require(caller, MAKERS, [it.case.organisation for it in its.values()])
-    rows = [commands.Submit(one, it.case.programme, body.stamped, body.on, caller.principal) for one, it in its.items()]
+    rows = [commands.Submit(one, its[one].case.programme, body.stamped, body.on, caller.principal) for one in body.applications]
     return await _taken(app, caller, SUBMIT_ALL, rows)
 
 
