@@ -28,7 +28,7 @@ _NAME_LENGTH_MAX = 100
 
 
 class DivisionsUnreadable(Refusal):
-    """The file is not a list of divisions; `row` counts from 1 without the heading."""
+    """The file is not a list of divisions; `row` is the line in the file, whose heading is 1."""
 
     status = 422
 
@@ -45,8 +45,8 @@ def foundings(lines: Iterable[str], *, top: OrgCode, below: OrgCode, effective_o
         raise DivisionsUnreadable("heading", missing=sorted(missing))
     seen: set[OrgCode] = set()
     try:
-        for number, row in enumerate(reader, start=1):
-            code, parent, level, particulars = _division(number, row)
+        for row in reader:
+            code, parent, level, particulars = _division(reader.line_num, row)
             if parent not in seen:
                 parent = None if code == top else below
             seen.add(code)
