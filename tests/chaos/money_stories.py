@@ -20,11 +20,12 @@ OTHER = "assistance" + COPY
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A fund with money for one case, the case, and everybody who has to do with it."""
+    """A fund with money for one case, the case and a rival for the money, and everybody who has to do with them."""
 
     money: Money
     fund: Fund
     case: Case
+    rival: Case
 
     @property
     def node(self) -> Node:
@@ -146,8 +147,7 @@ async def two_senders(scene: Scene) -> None:
 
 async def two_decisions(scene: Scene) -> None:
     """Two processes are about to grant the money that is there for one."""
-    cases = [scene.case, *await scene.money.applications(1)]
-    whose = list(zip((APPROVER, DEPUTY), cases, scene.node.addresses("assistance"), strict=True))
+    whose = list(zip((APPROVER, DEPUTY), (scene.case, scene.rival), scene.node.addresses("assistance"), strict=True))
     bodies = [await scene.money.decision(by, scene.fund, [case]) for by, case, _ in whose]
     async with _history_held(scene.node) as waiting:
         asked = [
