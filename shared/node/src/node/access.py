@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 from foundation.clock import SystemClock
-from foundation.http.operating import OPERATOR
-from foundation.http.tokens import SERVICE_PREFIX, NodeIssuer, SigningKey
+from foundation.http.tokens import OPERATOR, SERVICE_PREFIX, NodeIssuer, SigningKey
 from foundation.ids import command_id, random_id
 
 from node.databases import Secrets

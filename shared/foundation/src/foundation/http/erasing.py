@@ -10,9 +10,9 @@ from pydantic import Field
 from foundation.decider import Refusal
 from foundation.erasure.rules import ERASURE, Begun
 from foundation.http.caller import App, Application, Caller
-from foundation.http.operating import OPERATOR
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
+from foundation.http.tokens import OPERATOR
 
 router = Router(tags=["operation"])
 

@@ -12,6 +12,7 @@ from foundation.digests import PositionAhead
 from foundation.http.caller import App, Application, Caller
 from foundation.http.problems import Unavailable, problems
 from foundation.http.routing import Body, Router
+from foundation.http.tokens import OPERATOR
 from foundation.parting import SourceNotInLaterEpoch
 from foundation.recovery import Recovery
 from foundation.store.guard import RestoreRefused
@@ -20,9 +21,6 @@ router = Router(tags=["operation"])
 
 SOURCE = r"^[a-z][a-z0-9-]{0,39}$"
 """The name of a service."""
-
-OPERATOR = "node"
-"""The service name under which the node itself calls."""
 
 
 class HistoryNotRestored(Refusal):

@@ -18,6 +18,9 @@ from foundation import files
 from foundation.clock import Clock
 
 SERVICE_PREFIX = "service:"
+OPERATOR = "node"
+"""The service name under which the node itself calls."""
+
 SERVICE_TOKEN_SECONDS = 300
 
 _PRINCIPAL = re.compile(r"[0-9a-f]{32}|service:[a-z][a-z0-9-]{0,39}")
