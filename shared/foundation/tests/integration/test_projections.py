@@ -12,7 +12,7 @@ from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.progress import Halted
 from foundation.projection_runner import ProjectionRunner
-from foundation.projections import Projection, Tables
+from foundation.projections import Projection, Table, Tables
 from foundation.rebuild import ensure_built
 from foundation.store.memory import MemoryStore
 from foundation.store.port import Recorded
@@ -173,7 +173,7 @@ async def test_several_projections_in_one_transaction_and_only_what_they_want(po
         "closed",
         "toy",
         1,
-        (replace(UNITS.tables[0], name="closed", columns="at bigint primary key", indexes=()),),
+        (Table("closed", "at bigint primary key"),),
         watch,
         events=frozenset({UnitClosed}),
     )
