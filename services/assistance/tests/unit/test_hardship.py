@@ -26,7 +26,7 @@ from contracts.kernel import Event
 from foundation.history import Happened
 from foundation.timers import Cancel, Due, Schedule
 
-from .world import ACCOUNT, APPROVER, CHILD, CLERK, HOUSEHOLD, LI, PAPER, STEWARD, UNION, WANG, World
+from .world import ACCOUNT, APPROVER, CHILD, CLERK, DEPUTY, HOUSEHOLD, LI, PAPER, STEWARD, UNION, WANG, World
 
 OTHER = "3" * 32
 
@@ -150,6 +150,24 @@ def test_levels_are_a_dated_list_and_relatives_set_none(world: World) -> None:
     assert {one.code for one in levels()} == {"deep", "relative", "accidental"}
     assert level_on("deep", date(2026, 1, 1)) is not None
     assert months_after(date(2026, 8, 31), 6) == date(2027, 2, 28)
+
+
+def test_who_made_a_file_does_not_set_its_level(world: World) -> None:
+    def level(by: str) -> commands.SetLevel:
+        return commands.SetLevel(HOUSEHOLD, "relative", PAPER, world.today, world.today, by)
+
+    with pytest.raises(errors.FileDutiesNotSeparated):
+        world.ask_joint(SET_LEVEL, level(CLERK))
+    alone = particulars(person(WANG, Relation.applicant))
+    world.ask_joint(REVISE, commands.Revise(HOUSEHOLD, alone, (), False, world.today, DEPUTY))
+    with pytest.raises(errors.FileDutiesNotSeparated):
+        world.ask_joint(SET_LEVEL, level(DEPUTY))
+    world.household(household=OTHER, people=(LI,))
+    both = particulars(person(WANG, Relation.applicant), person(LI))
+    world.ask_joint(JOIN, commands.Join(OTHER, HOUSEHOLD, both, (), world.today, STEWARD))
+    with pytest.raises(errors.FileDutiesNotSeparated):
+        world.ask_joint(SET_LEVEL, level(STEWARD))
+    world.ask_joint(SET_LEVEL, level(APPROVER))
 
 
 def following(world: World, *events: Event) -> list[Event]:

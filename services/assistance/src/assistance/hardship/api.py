@@ -209,9 +209,9 @@ async def join(household: RecordId, body: JoinBody, caller: Caller, app: App) ->
     return await app.handle_joint(JOIN, command, by=caller)
 
 
-@router.post("/hardship/files/{household}/levels", responses=problems(*_FILE, errors.LevelNotKnown))
+@router.post("/hardship/files/{household}/levels", responses=problems(*_FILE, errors.LevelNotKnown, errors.FileDutiesNotSeparated))
 async def set_level(household: RecordId, body: LevelBody, caller: Caller, app: App) -> Accepted:
-    """Set the household's level from a day on, to be reviewed in a year; approver of the union or above."""
+    """Set the household's level from a day on, to be reviewed in a year; approver of the union or above, who did not make the file."""
     await require(household, (DECIDER,), caller, app)
     level = level_on(body.level, body.on)
     if level is None:

@@ -52,6 +52,15 @@ class LevelNotKnown(Refusal):
         super().__init__(level=level)
 
 
+class FileDutiesNotSeparated(Refusal):
+    """Who opened or revised a file does not set its level: maker and checker are two people (DOMAIN 0)."""
+
+    status = 403
+
+    def __init__(self, household: str) -> None:
+        super().__init__(household=household)
+
+
 class DayToCome(Refusal):
     """Facts are recorded on their day or later."""
 

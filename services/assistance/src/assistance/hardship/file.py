@@ -36,7 +36,7 @@ class Unopened:
 class Live:
     """A live file. `facts_version` counts what approvals rest on (people, circumstances, level), not who looks after the household.
 
-    `chased`: the day of the review that was found overdue.
+    `chased`: the day of the review that was found overdue. `makers`: who opened and revised it, none of whom sets its level.
     """
 
     organisation: OrgCode
@@ -49,6 +49,7 @@ class Live:
     authorised_until: date | None = None
     cadre: Principal | None = None
     chased: date | None = None
+    makers: frozenset[Principal] = frozenset()
 
     @property
     def people(self) -> tuple[PersonId, ...]:
@@ -78,10 +79,11 @@ HardshipFile = Unopened | Live | Closed
 def evolve(file: HardshipFile, event: Event) -> HardshipFile:
     match file, event:
         case _, HardshipFileOpened():
-            return Live(event.organisation, event.applicant, event.members)
+            return Live(event.organisation, event.applicant, event.members, makers=_makers(event.opened_by))
         case Live(facts_version=version), HardshipFileRevised():
-            review_on = event.review_on or file.review_on
-            return replace(file, applicant=event.applicant, members=event.members, review_on=review_on, facts_version=version + 1)
+            review_on, makers = event.review_on or file.review_on, file.makers | _makers(event.revised_by)
+            told = replace(file, applicant=event.applicant, members=event.members, review_on=review_on, makers=makers)
+            return replace(told, facts_version=version + 1)
         case Live(facts_version=version), HardshipLevelSet():
             return replace(file, level=event.level, review_on=event.review_on, facts_version=version + 1)
         case Live(), ChecksAuthorised():
@@ -98,6 +100,10 @@ def evolve(file: HardshipFile, event: Event) -> HardshipFile:
             return replace(file, chased=True)
         case _:
             return file
+
+
+def _makers(by: Principal | None) -> frozenset[Principal]:
+    return frozenset() if by is None else frozenset({by})
 
 
 def live(file: HardshipFile, household: str) -> Live:

@@ -109,6 +109,7 @@ def _open(command: commands.Open, states: Sequence[Any], now: datetime) -> Seque
         circumstances=particulars.circumstances,
         account=particulars.account,
         opened_on=command.on,
+        opened_by=command.by,
     )
     desk.add(FILE, household, opened)
     return desk.decided()
@@ -133,6 +134,7 @@ def _revised(command: commands.Revise | commands.Join, household: str, *, review
         reviewed=reviewed,
         review_on=None if level is None else level.review_on(command.on),
         effective_on=command.on,
+        revised_by=command.by,
     )
 
 
@@ -209,6 +211,8 @@ def _set_level(command: commands.SetLevel, states: Sequence[Any], now: datetime)
     not_to_come(command.on, now)
     file = live(states[0], command.household)
     no_conflict(command.by, states[1], file.people)
+    if command.by in file.makers:
+        raise errors.FileDutiesNotSeparated(command.household)
     if level_on(command.level, command.on) is None:
         raise errors.LevelNotKnown(command.level)
     if file.level == command.level and file.review_on == command.review_on:

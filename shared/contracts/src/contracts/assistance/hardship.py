@@ -93,6 +93,7 @@ class HardshipFileOpened(Event, type="assistance.HardshipFileOpened", version=1,
     circumstances: Annotated[Personal[Household], Under("people", purpose="hardship")]
     account: Personal[BankAccount]
     opened_on: date
+    opened_by: Principal | None = None
 
 
 class HardshipFileRevised(Event, type="assistance.HardshipFileRevised", version=1, subject="applicant", purpose="hardship"):
@@ -107,6 +108,7 @@ class HardshipFileRevised(Event, type="assistance.HardshipFileRevised", version=
     reviewed: bool = False
     review_on: date | None = None
     effective_on: date
+    revised_by: Principal | None = None
 
 
 class ChecksAuthorised(Event, type="assistance.ChecksAuthorised", version=1):
