@@ -6,7 +6,7 @@ there without an answer asks the bank, and does not send.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any, assert_never
 
@@ -58,12 +58,24 @@ with recursive paying (account) as (
     select min(account) from batches
     union all select (select min(account) from batches where account > p.account) from paying p where p.account is not null
 )
-select p.account from paying p left join bank_asks a on a.batch = p.account || ' ' || $1::date::text
-where (a.next_at is null or a.next_at <= $2)
-    and not exists (select from compared_days d where d.account = p.account and d.day = $1::date)
-    and exists (select from batches b where b.account = p.account and b.stage in ('accepted', 'unanswered', 'refused', 'sending'))
+select p.account, u.day from paying p
+cross join lateral (select min(day) as first, max(day) as last from compared_days where account = p.account) c
+cross join lateral (
+    select s.day::date as day from generate_series(
+        case when c.first is null then (select least(min(b.execute_on), $1::date) from batches b where b.account = p.account)
+            else greatest(c.first, least(c.last + 1, $1::date - 31)) end,
+        $1::date, interval '1 day') s (day)
+    where not exists (select from compared_days d where d.account = p.account and d.day = s.day::date)
+        and not exists (select from bank_asks a where a.batch = p.account || ' ' || s.day::date::text and a.next_at > $2)
+    order by 1 limit 10
+) u
+where exists (select from batches b where b.account = p.account and b.stage in ('accepted', 'unanswered', 'refused', 'sending'))
 """
-"""Accounts whose day has not been compared; the accounts are found one after another in their index."""
+"""Days of accounts, up to the last that is over, that have not been compared: ten of each account at a time, the oldest first.
+
+All since the last that was, and those of the month before that were left out, as their statement was not there. Where none was yet,
+from the first batch's day. The accounts are found one after another in their index.
+"""
 
 log = structlog.get_logger()
 
@@ -200,11 +212,10 @@ class Sender:
         return asks + 1
 
     async def _days(self, app: Application, bank: Bank) -> None:
-        """Compare each account's day that is over, once."""
-        day = (app.clock.now().astimezone(UTC) - timedelta(days=1)).date()
-        rows = await app.pool.fetch(UNCOMPARED, day, app.clock.now())
+        """Compare each account's days that are over, each once, the oldest first."""
+        rows = await app.pool.fetch(UNCOMPARED, comparing.last_over(app), app.clock.now())
         for row in rows:
-            await self._alone(app, f"{row['account']} {day}", self._day(app, bank, row["account"], day))
+            await self._alone(app, f"{row['account']} {row['day']}", self._day(app, bank, row["account"], row["day"]))
 
     async def _day(self, app: Application, bank: Bank, account: AccountNumber, day: date) -> None:
         await self._wait(app, f"{account} {day}")

@@ -35,6 +35,11 @@ class Compare:
     ledger_fen: int
     bank_fen: int
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the three are one."""
+        return self.events_fen == self.ledger_fen == self.bank_fen
+
 
 @dataclass(frozen=True, slots=True)
 class Resume:
@@ -86,7 +91,7 @@ def decide(command: Command, account: PaymentAccount, now: datetime) -> list[Eve
     found = opened(account, command.account)
     match command:
         case Compare(name, day, events, ledger, bank):
-            if events == ledger == bank or found.halted:
+            if command.agrees or found.halted:
                 return []
             return [
                 PaymentsHalted(account=name, organisation=found.organisation, day=day, events_fen=events, ledger_fen=ledger, bank_fen=bank)

@@ -234,10 +234,7 @@ def nothing_more(desk: Desk, command: None) -> None:
 
 
 def _compared(it: Compare) -> ComparedView:
-    agrees = it.events_fen == it.ledger_fen == it.bank_fen
-    return ComparedView(
-        account=it.account, day=it.day, events_fen=it.events_fen, ledger_fen=it.ledger_fen, bank_fen=it.bank_fen, agrees=agrees
-    )
+    return ComparedView(**{name: getattr(it, name) for name in ComparedView.model_fields})
 
 
 def _exception(one: exceptions.Kept) -> ExceptionView:

@@ -1,6 +1,6 @@
 """The daily check of three: what the events say left an account for payments on a day, what the ledger says, and what the bank says."""
 
-from datetime import date
+from datetime import UTC, date, timedelta
 
 from contracts.assistance.payments import AccountNumber
 from foundation.commands import Actor
@@ -8,18 +8,28 @@ from foundation.cursor import Pool
 from foundation.http.caller import Application
 
 from assistance.bank.words import Statement
-from assistance.reconciliation.account import PAYMENT_ACCOUNT, Compare
+from assistance.reconciliation.account import PAYMENT_ACCOUNT, Compare, opened
 from assistance.reconciliation.taking import caught_up
 
 
+def last_over(app: Application) -> date:
+    """The last day that is over, in China and by UTC: a bank may count its days by either."""
+    return app.clock.now().astimezone(UTC).date() - timedelta(days=1)
+
+
 async def compare(app: Application, statement: Statement, by: Actor) -> Compare:
-    """Compare the day of a statement that has been taken in; where the three differ, payments from the account are halted."""
+    """Compare the day of a statement that has been taken in; where the three differ, payments from the account are halted.
+
+    It is compared again as long as it is not over, and where it differs while another day's difference halts the account: it halts it
+    itself once that one is explained.
+    """
     await caught_up(app)
     account, day = statement.account, statement.day
     events, ledger = await by_events(app.pool, account, day), await by_ledger(app.pool, account, day)
     compared = Compare(account, day, events, ledger, statement.paid_fen)
+    before = opened((await app.state(PAYMENT_ACCOUNT, account))[0], account)
     await app.handler.handle(PAYMENT_ACCOUNT, account, compared, by=by)
-    if day < app.today():  # what is not over yet is compared again when it is
+    if day <= last_over(app) and (compared.agrees or not before.halted):
         await app.pool.execute("insert into compared_days (account, day) values ($1, $2) on conflict do nothing", account, day)
     return compared
 
