@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from contracts.kernel import Event
-from foundation.decider import Decider, Part
+from foundation.decider import Decider, JointDecider, Part
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -38,6 +38,13 @@ class Desk:
     def ask(self, decider: Decider[Any, C], id: str, command: C) -> None:
         """Let a stream's own rule decide. Raises its Refusal."""
         self.add(decider, id, *decider.decide(command, self.state(decider, id), self._now))
+
+    def ask_joint(self, joint: JointDecider[C], command: C) -> None:
+        """Let a rule over several of these streams decide. Raises its Refusal."""
+        parts = joint.parts(command)
+        decided = joint.decide(command, [self._states[part.stream] for part in parts], self._now)
+        for part, events in zip(parts, decided, strict=True):
+            self.add(part.decider, part.id, *events)
 
     def decided(self) -> list[list[Event]]:
         """The events of each part, in the order of the parts."""

@@ -1,6 +1,7 @@
 """Money comes into lines and goes from one to another: who may, where to, and that both sides say the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -214,6 +215,16 @@ def test_a_balance_stays_with_its_source_and_earmarked_with_its_purpose(world: W
     startup = line_id(CITY, 2026, "superior", "startup")
     with pytest.raises(errors.EarmarkedElsewhere):
         world.ask(CLOSE_LINE, commands.CloseLine(startup, NEXT, "aid", into_earmarked=False), NEW_YEARS_EVE)
+
+
+def test_one_person_carries_nothing_into_another_purpose(world: World) -> None:
+    into = line_id(CITY, 2027, "superior", "aid.tuition")
+    elsewhere = commands.CloseLine(AID, into, "aid.tuition", into_earmarked=False)
+    for people in ((), (MAKER,), (MAKER, MAKER)):
+        with pytest.raises(errors.CarriedElsewhereByOne):
+            world.ask(CLOSE_LINE, replace(elsewhere, by=people), NEW_YEARS_EVE)
+    world.ask(CLOSE_LINE, replace(elsewhere, by=(MAKER, CHECKER)), NEW_YEARS_EVE)
+    assert world.line(into).lots == (10_000,)
 
 
 def late(fen: int | None = None, into: str = NEXT, reversal: str = BACK) -> commands.ReturnLate:

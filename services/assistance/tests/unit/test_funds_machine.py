@@ -207,7 +207,7 @@ class Funds(RuleBasedStateMachine):
             for entitlement, holding in state.holdings.items():
                 if holding.stage is Stage.reserved:
                     self._tell(line, commands.Void(line, holding.reservation, (entitlement,)))
-        self._ask(CLOSE_LINE, commands.CloseLine(line, later, into, into_earmarked=False))
+        self._ask(CLOSE_LINE, commands.CloseLine(line, later, into, into_earmarked=False, by=(MAKER, CHECKER)))
 
     @rule(unit=units, purpose=purposes, into=purposes, sure=st.integers(0, 3))
     def a_line_is_closed_once_its_year_is_over(self, unit: str, purpose: str, into: str, sure: int) -> None:

@@ -9,6 +9,7 @@ from contracts.assistance.funds import Adjustment, Allotment, Appropriation, Lin
 from contracts.kernel import OrgCode
 from contracts.membership import Digest, Principal, RecordId
 from contracts.values import Day
+from foundation.decider import Part
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Application, Caller, Calling
 from foundation.http.pagination import Cursor, Limit, Page
@@ -17,6 +18,8 @@ from foundation.http.routing import Body, Router
 from foundation.ids import command_id
 from pydantic import Field
 
+from assistance.double_entry.api import enter, entry_of
+from assistance.double_entry.entry import ENTRY
 from assistance.funds import codes, commands, errors, proposals
 from assistance.funds.budget_line import BUDGET_LINE, line_id
 from assistance.funds.closing import CLOSE_LINE
@@ -27,6 +30,7 @@ from assistance.ledger import lineage
 router = Router(tags=["budgets"])
 
 MAKER, CHECKER = "finance", "approver"
+CARRY_ELSEWHERE = "carry-elsewhere"
 READERS = (MAKER, CHECKER, "auditor", "steward", "org-admin")
 
 Fen = Annotated[int, Field(strict=True, ge=1, le=FEN_MAX, description="Fen; 100 are one yuan.")]
@@ -220,16 +224,39 @@ async def close_period(line: LineId, body: PeriodBody, caller: Caller, app: App)
     "/budget/lines/{line}/closing",
     responses=problems(
         *(*_LINE, *_BOOKING, errors.YearNotOver, errors.ReservationsOpen, errors.EarmarkedElsewhere, errors.SourceMismatch),
-        errors.PurposeUnknown,
+        *(errors.PurposeUnknown, errors.CarriedElsewhereByOne),
     ),
 )
 async def close(line: LineId, body: ClosingBody, caller: Caller, app: App) -> Accepted:
-    """Close a line's year and carry over what is left; finance of its organisation or above."""
+    """Close a line's year and carry over what is left; finance of its organisation or above.
+
+    Into another purpose it is carried once an approver of the organisation or above, somebody else, has asked for the same.
+    """
     found = await _line(line, app)
-    await caller.require(MAKER, unit=found.organisation, fresh=True)
+    entered, _ = await app.state(ENTRY, entry_of(app, CARRY_ELSEWHERE, line, body))
+    agrees = entered is not None and not entered.done and entered.by != caller.principal
+    await caller.require(CHECKER if agrees else MAKER, unit=found.organisation, fresh=True)
     purpose = codes.purpose(body.into_purpose or found.purpose)
     into = line_id(found.organisation, found.year + 1, found.source, purpose.code)
-    return await app.handle_joint(CLOSE_LINE, commands.CloseLine(line, into, purpose.code, purpose.earmarked), by=caller)
+    if purpose.code == found.purpose:
+        return await app.handle_joint(CLOSE_LINE, commands.CloseLine(line, into, purpose.code, purpose.earmarked), by=caller)
+
+    def command(by: str, approved_by: str) -> commands.CloseLine:
+        # Two of finance at the same moment: the later one came to ask, not to agree.
+        people = (by, approved_by) if agrees or approved_by != caller.principal else (by,)
+        return commands.CloseLine(line, into, purpose.code, purpose.earmarked, people)
+
+    return await enter(
+        app,
+        caller,
+        CARRY_ELSEWHERE,
+        (BUDGET_LINE, line),
+        found.organisation,
+        said=body,
+        command=command,
+        parts=(Part(BUDGET_LINE, into),),
+        carry_out=lambda desk, asked: desk.ask_joint(CLOSE_LINE, asked),
+    )
 
 
 async def _line(line: LineId, app: Application) -> lineage.Line:

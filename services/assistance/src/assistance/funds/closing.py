@@ -49,6 +49,8 @@ def _close(command: commands.CloseLine, states: Sequence[Any], now: datetime) ->
         raise errors.SourceMismatch(line.line, command.into)
     if line.earmarked and command.into_purpose != line.purpose:
         raise errors.EarmarkedElsewhere(line.line, line.purpose)
+    if command.into_purpose != line.purpose and len(set(command.by)) < 2:
+        raise errors.CarriedElsewhereByOne(line.line, line.purpose, command.into_purpose)
     if day_in_china(now) < date(line.year, 12, 31):
         raise errors.YearNotOver(line.line, line.year)
     if line.reserved_fen:

@@ -105,13 +105,14 @@ class ReturnLate:
 
 @dataclass(frozen=True, slots=True)
 class CloseLine:
-    """Close a line's year and carry what is left over into a line of the next year, of this purpose."""
+    """Close a line's year and carry what is left over into a line of the next year, of this purpose. `by`: who asks for it, two people
+    where it is another purpose."""
 
     line: LineId
     into: LineId
     into_purpose: str
     into_earmarked: bool
-    booked_on: date | None = None
+    by: tuple[Principal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,15 @@ class YearNotOver(Refusal):
         super().__init__(line=line, year=year)
 
 
+class CarriedElsewhereByOne(Refusal):
+    """What is carried over into another purpose is a move of budget: one of finance asks for it, an approver agrees (DOMAIN 0)."""
+
+    status = 403
+
+    def __init__(self, line: LineId, purpose: str, asked: str) -> None:
+        super().__init__(line=line, purpose=purpose, asked=asked)
+
+
 class NotClosed(Refusal):
     """What comes back while the line's year is open goes back into this very line."""
 
