@@ -22,6 +22,8 @@ from assistance.obligations.obligation import DISCRETION, OBLIGATION, Settled
 from assistance.payments import commands as payments
 from assistance.payments.hearing import HEAR, Hear, Heard
 from assistance.payments.payment import PAYMENT
+from assistance.programmes.commands import End
+from assistance.programmes.errors import ProgrammeNotInForce
 from assistance.programmes.programme import PROGRAMME
 from assistance.timers import issue, timing
 from assistance.workdays import WorkingDays, WorkingDaysUnreadable
@@ -31,7 +33,7 @@ from foundation.history import Happened
 from foundation.timers import Cancel, Due, Schedule
 
 from .test_programmes import EMERGENCY, MEDICAL, WARMTH
-from .world import ACCOUNT, APPROVER, CITY_APPROVER, CLERK, COUNTY, DEPUTY, ILL, LI, LINE, PAPER, STEWARD, UNION, WANG, World
+from .world import ACCOUNT, APPROVER, CITY, CITY_APPROVER, CLERK, COUNTY, DEPUTY, ILL, LI, LINE, PAPER, STEWARD, UNION, WANG, World
 
 ONE, TWO, OWED, MORE = "a1" * 16, "a2" * 16, "b1" * 16, "b2" * 16
 JANUARY = datetime(2026, 1, 21, 4, tzinfo=UTC)
@@ -168,6 +170,21 @@ def test_papers_close_it_if_somebody_else_checks_them(world: World) -> None:
     assert world.state(DISCRETION, APPROVER).open == {}
     with pytest.raises(errors.ObligationClosed):
         world.ask_joint(RECOVER, commands.Recover(OWED, APPROVER, ONE, None, None, None, 300_000, PAPER, world.today, DEPUTY))
+
+
+def test_papers_are_handed_in_after_the_programme_has_ended_too(world: World) -> None:
+    ill(world)
+    ill(world, TWO, LI)
+    pay(world)
+    world.ask(PROGRAMME, "medical-relief", End("medical-relief", CITY, world.today))
+    with pytest.raises(ProgrammeNotInForce):
+        world.attach(TWO, "settlement")
+    meet = commands.Meet(OWED, APPROVER, ONE, "medical-relief", world.today, DEPUTY)
+    with pytest.raises(errors.PapersMissing):
+        world.ask_joint(MEET, meet)
+    world.attach(ONE, "settlement", "invoices")
+    world.ask_joint(MEET, meet)
+    assert world.state(DISCRETION, APPROVER).open == {}
 
 
 def test_overdue_papers_cut_off_further_discretion(world: World) -> None:

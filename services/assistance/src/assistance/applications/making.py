@@ -28,7 +28,7 @@ from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.programmes.assessment import assess, in_season, misfits
 from assistance.programmes.errors import ProgrammeNotInForce, ProgrammeUnknown
 from assistance.programmes.language import Value
-from assistance.programmes.programme import PROGRAMME, rules_on
+from assistance.programmes.programme import PROGRAMME, rules_of, rules_on
 
 
 def concerned(application: Known, file: HardshipFile | None = None) -> set[PersonId]:
@@ -97,7 +97,9 @@ def _attach_parts(command: commands.Attach) -> Sequence[Part]:
 
 def _attach(command: commands.Attach, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
     application = known(states[0], command.application)
-    rules = rules_on(states[1], application.case.programme, day_in_china(now))
+    programme = application.case.programme
+    # What was granted, perhaps paid first, has its papers to come, whether the programme goes on or not.
+    rules = rules_of(states[1], programme) if application.case.grants else rules_on(states[1], programme, day_in_china(now))
     no_conflict(command.by, states[2], concerned(application))
     if command.kind not in {document.kind for document in rules.definition.documents}:
         raise errors.DocumentNotAsked(command.kind)

@@ -138,7 +138,7 @@ async def _known(obligation: str, app: Application) -> Owed | Settled:
 
 @router.post(
     "/aid/obligations/{obligation}/papers",
-    responses=problems(*_OWED, applications.DutiesNotSeparated, errors.PapersMissing, ProgrammeUnknown, ProgrammeNotInForce),
+    responses=problems(*_OWED, applications.DutiesNotSeparated, errors.PapersMissing, ProgrammeUnknown),
 )
 async def meet(obligation: RecordId, body: MeetBody, caller: Caller, app: App) -> Accepted:
     """Enter that the papers, attached to the application, were checked; approver of the union or above, not the authoriser."""

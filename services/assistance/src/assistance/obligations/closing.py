@@ -7,7 +7,6 @@ from typing import Any
 from contracts.assistance.obligations import DiscretionRestored, ObligationMet, ObligationRecovered, ObligationWrittenOff
 from contracts.kernel import Event
 from contracts.membership import Level
-from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
 from foundation.ids import command_id
 
@@ -25,7 +24,7 @@ from assistance.obligations import commands, errors
 from assistance.obligations.obligation import DISCRETION, OBLIGATION, Obligation, Owed, Settled
 from assistance.payments.payment import PAYMENT, Done
 from assistance.programmes.definition import LEVELS
-from assistance.programmes.programme import PROGRAMME, rules_on
+from assistance.programmes.programme import PROGRAMME, rules_of
 
 _TOP = (Level.province, Level.city)
 """Where nobody above is on the node: somebody else there writes off."""
@@ -72,7 +71,7 @@ def _meet(command: commands.Meet, states: Sequence[Any], now: datetime) -> Seque
     no_conflict(command.by, states[3], concerned(application))
     if command.by in case.makers:
         raise DutiesNotSeparated(command.application)
-    rules = rules_on(states[4], owed.opened.programme, day_in_china(now))
+    rules = rules_of(states[4], owed.opened.programme)
     has = {kind for kind, _ in case.documents}
     if missing := [one.kind for one in rules.definition.documents if one.when is None and one.kind not in has]:
         raise errors.PapersMissing(missing)

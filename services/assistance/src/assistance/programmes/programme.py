@@ -76,14 +76,20 @@ def decide(command: commands.Command, programme: Programme, now: datetime) -> li
 PROGRAMME: Decider[Programme, commands.Command] = Decider(category="programme", initial=Unpublished(), decide=decide, evolve=evolve)
 
 
-def rules_on(programme: Programme, code: str, day: date) -> Published:
-    """The programme, where its rules hold on a day. Raises ProgrammeUnknown, ProgrammeNotInForce."""
+def rules_of(programme: Programme, code: str) -> Published:
+    """The programme, in force or ended: for what was granted under it. Raises ProgrammeUnknown."""
     match programme:
         case Unpublished():
             raise errors.ProgrammeUnknown(code)
-        case Published(definition=definition, ends_on=ends_on):
-            if not in_force(definition, day) or (ends_on is not None and ends_on <= day):
-                raise errors.ProgrammeNotInForce(code)
+        case Published():
             return programme
         case _:
             assert_never(programme)
+
+
+def rules_on(programme: Programme, code: str, day: date) -> Published:
+    """The programme, where its rules hold on a day. Raises ProgrammeUnknown, ProgrammeNotInForce."""
+    rules = rules_of(programme, code)
+    if not in_force(rules.definition, day) or (rules.ends_on is not None and rules.ends_on <= day):
+        raise errors.ProgrammeNotInForce(code)
+    return rules
