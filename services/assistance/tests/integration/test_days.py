@@ -5,9 +5,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from assistance.bank.memory import MemoryBank
-from assistance.batches.sending import Sender
+from assistance.batches.sending import HELD_ASKS, Sender
+from assistance.payments.payment import PAYMENT, Due
 from assistance.reconciliation.account import PAYMENT_ACCOUNT, Resume
-from contracts.assistance.payments import PaymentsHalted
+from contracts.assistance.payments import PaymentReturned, PaymentsHalted
 from foundation.http.caller import Application
 from node.embedded.postgres import Postgres
 
@@ -78,6 +79,46 @@ async def test_every_day_is_compared_after_days_of_silence(postgres: Postgres, t
         await sender.round(app)
         assert await compared(app) == list(range(15)), "its statement came late"
         assert await halts(app) == []
+
+
+async def test_a_return_that_is_heard_before_its_payment_is_booked_once_that_is_known(postgres: Postgres, tmp_path: Path) -> None:
+    async with released(postgres, tmp_path) as (app, clock):
+        bank = MemoryBank()
+        sender = Sender(bank)
+        await sender.round(app)
+        items = (await known(app)).contents.items
+        back = entitlement(0)
+        bank.statements[OWN, TODAY + timedelta(days=1)] = statement(TODAY + timedelta(days=1), returned=[(items[back], back)])
+        clock.advance(timedelta(days=2))
+        await sender.round(app)
+        assert (await compared(app), await halts(app)) == ([], []), "the day waits for the payment"
+        assert await app.pool.fetchval("select count(*) from payment_exceptions where rule = 'returned-before-paid'") == 1
+
+        bank.statements[OWN, TODAY] = statement(TODAY, paid=[(instruction, of) for of, instruction in items.items()])
+        for _ in range(2):
+            clock.advance(timedelta(hours=1))
+            await sender.round(app)
+        history = [one.event for one in await app.handler.history(PAYMENT, back)]
+        assert sum(isinstance(event, PaymentReturned) for event in history) == 1
+        assert isinstance((await app.state(PAYMENT, back))[0], Due)
+        assert (await compared(app), await halts(app)) == ([0, 1], [])
+
+
+async def test_a_return_without_a_payment_keeps_a_day_from_being_compared_for_a_while_only(postgres: Postgres, tmp_path: Path) -> None:
+    async with released(postgres, tmp_path) as (app, clock):
+        bank = MemoryBank()
+        sender = Sender(bank, wait_seconds_max=60)
+        await sender.round(app)
+        back = entitlement(0)
+        instruction = (await known(app)).contents.items[back]
+        bank.statements[OWN, TODAY] = statement(TODAY, returned=[(instruction, back)])
+        clock.advance(timedelta(days=1))
+        for _ in range(HELD_ASKS - 1):
+            await sender.round(app)
+            clock.advance(timedelta(minutes=1))
+        assert (await compared(app), await halts(app)) == ([], [])
+        await sender.round(app)
+        assert (await compared(app), await halts(app)) == ([0], [0])
 
 
 async def test_a_day_that_differs_while_another_halts_comes_again(postgres: Postgres, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_an_heir_takes_the_payee_s_place() -> None:
         ((instructed(), confirmed), fail(), errors.Contradiction),
         ((instructed(), failed()), confirm(), errors.Contradiction),
         ((instructed(), failed()), bounce(), errors.Contradiction),
-        ((instructed(),), bounce(), errors.Contradiction),
+        ((instructed(),), bounce(), errors.ReturnedBeforePaid),
         ((instructed(), confirmed, returned), fail(), errors.Contradiction),
         ((instructed(),), confirm(SECOND), errors.InstructionUnknown),
         ((), confirm(), errors.PaymentUnknown),

@@ -38,6 +38,9 @@ from assistance.reconciliation.taking import caught_up, take_in
 SUSPICIOUS_ASKS = 6
 """After so many questions without an answer somebody should call the bank."""
 
+HELD_ASKS = 24
+"""How often a day's statement is asked for, about half a day, before it is compared with words in it that cannot be booked yet."""
+
 _TRY_AGAIN: tuple[type[Exception], ...] = (*TRANSIENT, BankUnreachable)
 
 WAITING = """
@@ -218,18 +221,27 @@ class Sender:
             await self._alone(app, f"{row['account']} {row['day']}", self._day(app, bank, row["account"], row["day"]))
 
     async def _day(self, app: Application, bank: Bank, account: AccountNumber, day: date) -> None:
-        await self._wait(app, f"{account} {day}")
+        asks = await self._wait(app, f"{account} {day}")
         data = await bank.statement(account, day)
-        if data is not None:
-            await reconcile(app, data, worker(app))
+        if data is None:
+            return
+        statement, unread = await _take_in(app, data, worker(app))
+        if not unread or asks >= HELD_ASKS:
+            await comparing.compare(app, statement, worker(app))
 
 
 async def reconcile(app: Application, data: bytes, by: Actor) -> Compare:
     """Take a statement in and compare its day. Raises BankFileUnreadable."""
+    statement, _ = await _take_in(app, data, by)
+    return await comparing.compare(app, statement, by)
+
+
+async def _take_in(app: Application, data: bytes, by: Actor) -> tuple[Statement, bool]:
+    """Take a statement in; whether it counts as unread still. Raises BankFileUnreadable."""
     taken = await taking.take_in(app, data, by)
     if isinstance(taken.said, Report):
         raise BankFileUnreadable("kind")
-    return await comparing.compare(app, taken.said, by)
+    return taken.said, taken.comes_again
 
 
 async def brought_by_hand(app: Application, said: Report | Statement) -> bool:

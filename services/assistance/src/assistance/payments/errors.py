@@ -53,6 +53,13 @@ class Contradiction(Refusal):
         )
 
 
+class ReturnedBeforePaid(Refusal):
+    """The bank gives back what it has not said to be paid: the word that it was is under way, and this one is heard after it."""
+
+    def __init__(self, entitlement: str, instruction: InstructionId) -> None:
+        super().__init__(entitlement=entitlement, instruction=instruction)
+
+
 class WithdrawnFromBatch(Refusal):
     """It was taken out of this very batch: it goes to the bank in another one, by an instruction of its own."""
 

@@ -235,6 +235,8 @@ def _heard(command: commands.Confirm | commands.Fail | commands.Bounce, payment:
                     reservation=command.reservation,
                 )
             ]
+        case commands.Bounce(), UnderWay() if payment.instruction == instruction:
+            raise errors.ReturnedBeforePaid(entitlement, instruction)
         case commands.Confirm(), Done() if payment.instruction == instruction:
             return []
         case commands.Confirm(), _ if before is Said.returned:
@@ -249,7 +251,7 @@ def _heard(command: commands.Confirm | commands.Fail | commands.Bounce, payment:
     if before is not None:
         raise errors.Contradiction(entitlement, instruction, said, before.value)
     if not isinstance(payment, Due) and payment.instruction == instruction:
-        raise errors.Contradiction(entitlement, instruction, said, "paid" if isinstance(payment, Done) else "nothing")
+        raise errors.Contradiction(entitlement, instruction, said, "paid")
     raise errors.InstructionUnknown(entitlement, instruction)
 
 

@@ -23,6 +23,7 @@ from assistance.batches import standing as batches
 from assistance.funds.errors import LineClosed, PeriodIsClosed
 from assistance.ledger.lineage import successors
 from assistance.payments.commands import Bounce, Confirm, Fail
+from assistance.payments.errors import ReturnedBeforePaid
 from assistance.payments.hearing import HEAR, HEARD_MAX, Hear, Heard
 from assistance.payments.standing import Instruction, instructions
 from assistance.reconciliation.account import PAYMENT_ACCOUNT, Account, NotOpened
@@ -50,13 +51,14 @@ BANK_FILE: Decider[BankFileRead | None, Read] = Decider(category="bankfile", ini
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a file. `before`: the same file had been read; nothing was done."""
+    """What became of a file. `before`: the same file had been read; nothing was done. `comes_again`: it counts as unread."""
 
     digest: str
     said: Report | Statement
     lines: int
     exceptions: int
     before: bool = False
+    comes_again: bool = False
 
 
 def dated(said: Report | Statement, booked_on: date) -> Report | Statement:
@@ -89,7 +91,7 @@ async def take_in(app: Application, data: bytes, by: Actor, *, booked_on: date |
     )
     if not taking.comes_again:
         await app.handler.handle(BANK_FILE, digest, Read(event), by=by)
-    return Taken(digest, said, lines, exceptions)
+    return Taken(digest, said, lines, exceptions, comes_again=taking.comes_again)
 
 
 async def caught_up(app: Application) -> None:
@@ -146,7 +148,7 @@ class _Taking:
         self._whose = organisation
         self._found: list[Found] = []
         self.comes_again = False
-        """A word could not be booked yet: the file counts as unread, and is handed in again once its line's year is closed."""
+        """A word could not be booked yet: the file counts as unread until its line's year is closed, or its payment known."""
 
     async def all(self, said: Report | Statement) -> int:
         """Work it through; how many exceptions there were."""
@@ -198,7 +200,7 @@ class _Taking:
         except Refusal as refusal:
             if len(words) == 1 and not (again and isinstance(refusal, LineClosed)):
                 self._note(refusal.TYPE, words[0].said.place, words[0].instruction)
-                self.comes_again = self.comes_again or isinstance(refusal, PeriodIsClosed)
+                self.comes_again = self.comes_again or isinstance(refusal, PeriodIsClosed | ReturnedBeforePaid)
                 return
             await caught_up(self._app)
             for word in words:
