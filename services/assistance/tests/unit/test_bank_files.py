@@ -189,6 +189,57 @@ def told(closing: str = "90.00", more: str = "", opening: str = "100.00", accoun
     return STATEMENT.format(account=account, opening=balance("OPBD", opening), closing=balance("CLBD", closing), more=more).encode()
 
 
+def batch_booked(*said: tuple[str, str], amount: str = "10.00", side: str = "DBIT") -> bytes:
+    """A statement whose one entry holds a transaction for each (instruction, XML of its amount)."""
+    details = "".join(
+        f"<TxDtls><Refs><InstrId>{one}</InstrId><EndToEndId>e{one}</EndToEndId></Refs>{told}</TxDtls>".replace("<InstrId></InstrId>", "")
+        for one, told in said
+    )
+    booked = "<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-20</Dt></BookgDt>"
+    more = (
+        f"<Ntry><NtryRef>7</NtryRef><Amt Ccy='CNY'>{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd>{booked}<NtryDtls>{details}</NtryDtls></Ntry>"
+    )
+    return told("90.00" if side == "DBIT" else "110.00", more)
+
+
+def yuan_of(amount: str, side: str = "") -> str:
+    return f"<Amt Ccy='CNY'>{amount}</Amt>" + (f"<CdtDbtInd>{side}</CdtDbtInd>" if side else "")
+
+
+@pytest.mark.parametrize(("side", "outcome"), [("DBIT", Outcome.paid), ("CRDT", Outcome.returned)])
+def test_a_batch_booking_is_read_one_by_one(side: str, outcome: Outcome) -> None:
+    said = camt053.read(batch_booked(("1", yuan_of("6.00", side)), ("2", yuan_of("3.00")), ("", yuan_of("1.00")), side=side))
+    assert [(one.place, one.instruction, one.entitlement, one.outcome, one.fen, one.entry) for one in said.words] == [
+        (1, "1", "e1", outcome, 600, "7/1"),
+        (2, "2", "e2", outcome, 300, "7/2"),
+    ]
+    assert said.others == ((3, -100 if side == "DBIT" else 100),)
+    assert abs(said.paid_fen) == 900
+
+
+def test_both_ways_in_one_booking() -> None:
+    said = camt053.read(batch_booked(("1", yuan_of("12.00", "DBIT")), ("2", yuan_of("2.00", "CRDT"))))
+    assert [(one.outcome, one.fen) for one in said.words] == [(Outcome.paid, 1_200), (Outcome.returned, 200)]
+    assert said.paid_fen == 1_000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (("1", yuan_of("6.00")), ("2", yuan_of("3.99"))),
+        (("1", yuan_of("6.00")), ("2", "")),
+        (("1", yuan_of("10.00")), ("2", yuan_of("10.00"))),
+        (("1", yuan_of("6.00")),),
+        (("", yuan_of("1.00")), ("2", "")),
+    ],
+    ids=["a fen short", "no amount", "each the whole", "one of several told", "reference in the second"],
+)
+def test_what_does_not_come_to_its_entry_is_nobodys_order(said: tuple[tuple[str, str], ...]) -> None:
+    read = camt053.read(batch_booked(*said))
+    assert [(one.instruction, one.entitlement, one.fen) for one in read.words] == [("", "", 1_000)]
+    assert read.paid_fen == 1_000, "the day does not agree until it is explained"
+
+
 LAUGHS = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><Document>&b;</Document>'
 OUTSIDE = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><Document>&a;</Document>'
 

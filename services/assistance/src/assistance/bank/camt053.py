@@ -1,5 +1,6 @@
 """Reads camt.053.001.08 (ISO 20022 bank to customer statement): one account, one day, balances that its bookings explain."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -60,41 +61,73 @@ def read(data: bytes) -> Statement:
 
 
 def _book(it: _Reading, element: Element) -> None:
-    place, signed = len(it.words) + len(it.others) + 1, _signed(element)
+    """Each transaction of an entry (TxDtls; several in a batch booking).
+
+    Where they do not come to the entry's amount, it is one booking of an order that nobody knows, for a person to look at.
+    """
+    signed, reference = _signed(element), text(element, "NtryRef")
     it.net_fen += signed
-    details = element.find(f"{{{NAMESPACE}}}NtryDtls/{{{NAMESPACE}}}TxDtls")
-    instruction = "" if details is None else text(details, "Refs/InstrId")
-    if len(it.words) + len(it.others) >= LINES_MAX:
+    details = element.findall(f"{{{NAMESPACE}}}NtryDtls/{{{NAMESPACE}}}TxDtls")
+    parts = _parts(details, signed)
+    if parts is None:
+        ours = any(text(one, "Refs/InstrId") for one in details)
+        _line(it, element, None, signed, ours=ours, entry=reference)
+        return
+    for number, (one, fen) in enumerate(zip(details, parts, strict=True), 1):
+        # Numbered, so that one instruction twice in a batch is seen to be booked twice.
+        entry = reference if len(details) == 1 else f"{reference}/{number}"
+        _line(it, element, one, fen, ours=bool(text(one, "Refs/InstrId")), entry=entry)
+
+
+def _parts(details: Sequence[Element], signed: int) -> Sequence[int] | None:
+    """The signed fen of each transaction; None where one's are not told, or they do not come to the entry's."""
+    told = [one.find(f"{{{NAMESPACE}}}Amt") is not None for one in details]
+    if told == [False]:
+        return [signed]
+    if not all(told):
+        return None
+    parts = [_signed(one, side=CREDIT if signed > 0 else DEBIT) for one in details]
+    return parts if sum(parts) == signed else None
+
+
+def _line(it: _Reading, element: Element, details: Element | None, signed: int, *, ours: bool, entry: str) -> None:
+    place = len(it.words) + len(it.others) + 1
+    if place > LINES_MAX:
         raise BankFileUnreadable("too-many")
-    if details is None or not instruction:
+    if not ours:
         it.others.append((place, signed))
         return
     returned = signed > 0
-    reason = text(details, "RtrInf/AddtlInf") or None
-    code = text(details, "RtrInf/Rsn/Cd")
+    reason = _told(details, "RtrInf/AddtlInf") or None
+    code = _told(details, "RtrInf/Rsn/Cd")
     if code in ("", OTHER) and reason is not None:
         code = code_of(reason)
     it.words.append(
         Said(
             place=place,
-            instruction=instruction,
-            entitlement=text(details, "Refs/EndToEndId"),
+            instruction=_told(details, "Refs/InstrId"),
+            entitlement=_told(details, "Refs/EndToEndId"),
             outcome=Outcome.returned if returned else Outcome.paid,
             fen=abs(signed),
             day=day_of(text(element, "BookgDt/Dt"), element),
             code=(code or OTHER) if returned else None,
             reason=reason,
-            entry=text(element, "NtryRef"),
+            entry=entry,
         )
     )
 
 
-def _signed(element: Element, *, zero: bool = False) -> int:
+def _told(details: Element | None, path: str) -> str:
+    return "" if details is None else text(details, path)
+
+
+def _signed(element: Element, *, zero: bool = False, side: str = "") -> int:
+    """Fen, credit positive; `side`: where the element names none."""
     place = line_of(element)
     amount = element.find(f"{{{NAMESPACE}}}Amt")
     if amount is None or amount.get("Ccy") != "CNY":
         raise BankFileUnreadable("currency", place)
-    fen, side = fen_of(amount.text or "", place, zero=zero), text(element, "CdtDbtInd")
+    fen, side = fen_of(amount.text or "", place, zero=zero), text(element, "CdtDbtInd") or side
     if side not in (CREDIT, DEBIT):
         raise BankFileUnreadable("side", place)
     return fen if side == CREDIT else -fen
