@@ -16,7 +16,7 @@ from assistance.funds.errors import LineExhausted, PurposeMismatch
 from assistance.interests.interests import ConflictOfInterest
 from assistance.programmes.definition import definition
 from contracts.assistance import AidGranted, AidRefused, ApplicationDrafted, DecisionTaken, FundsReserved
-from contracts.assistance.applications import Recusal, StopReason
+from contracts.assistance.applications import AppealUpheld, Recusal, StopReason
 from contracts.assistance.hardship import HouseholdMember, Relation
 from contracts.assistance.programmes import DecidedBy
 from contracts.membership import Level
@@ -402,7 +402,7 @@ def test_an_appeal_goes_to_the_level_above_and_may_be_won(world: World) -> None:
     world.submitted(ONE, "medical-relief", ILL, *PAPERS)
     world.decide(world.settle(ONE, commands.Refuse("…")))
     world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", world.today))
-    settle = commands.SettleAppeal(ONE, True, "…", Level.city, CITY_APPROVER)
+    settle = commands.SettleAppeal(ONE, True, "…", Level.city, CITY_APPROVER, "0" * 32)
     with pytest.raises(errors.AppealBelow):
         world.ask_joint(SETTLE_APPEAL, replace(settle, level=Level.county))
     for hand in (APPROVER, CLERK):
@@ -420,6 +420,29 @@ def test_an_appeal_goes_to_the_level_above_and_may_be_won(world: World) -> None:
     assert isinstance(world.state(APPLICATION, ONE), Granted)
 
 
+def test_at_the_top_a_meeting_settles_it_of_people_who_took_no_part_in_the_refusal(world: World) -> None:
+    world.submitted(ONE, "medical-relief", ILL, *PAPERS)
+    refusing = meeting(CITY_APPROVER, DEPUTY, CHAIR)
+    world.decide(world.settle(ONE, commands.Refuse("…")), by=CITY_APPROVER, level=Level.city, meeting=refusing)
+    world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", world.today))
+    settle = commands.SettleAppeal(ONE, True, "…", Level.city, CITY_DEPUTY, "0" * 32)
+    others = meeting(CITY_DEPUTY, APPROVER, PAYER)
+    for wrong, rule in (
+        (settle, errors.AppealBelow),
+        (replace(settle, meeting=others, level=Level.county), errors.AppealBelow),
+        (replace(settle, meeting=meeting(CITY_DEPUTY, APPROVER)), errors.MeetingMalformed),
+        (replace(settle, meeting=others, by=STEWARD), errors.MeetingMalformed),
+        (replace(settle, meeting=meeting(CITY_DEPUTY, APPROVER, PAYER, CHAIR)), errors.DutiesNotSeparated),
+        (replace(settle, meeting=meeting(CITY_DEPUTY, APPROVER, CLERK)), errors.DutiesNotSeparated),
+        (replace(settle, meeting=others, decision="d" * 32), errors.ApplicationElsewhere),
+    ):
+        with pytest.raises(rule):
+            world.ask_joint(SETTLE_APPEAL, wrong)
+    [upheld] = world.ask_joint(SETTLE_APPEAL, replace(settle, meeting=others))
+    assert (type(upheld), upheld.meeting) == (AppealUpheld, others)  # type: ignore[attr-defined]
+    assert isinstance(world.state(APPLICATION, ONE), Submitted)
+
+
 def test_an_appeal_has_its_term_and_is_dismissed_once(world: World) -> None:
     world.submitted(ONE, "medical-relief", ILL, *PAPERS)
     world.decide(world.settle(ONE, commands.Refuse("…")))
@@ -428,7 +451,7 @@ def test_an_appeal_has_its_term_and_is_dismissed_once(world: World) -> None:
     with pytest.raises(errors.AppealLate):
         world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", world.today))
     world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", until))
-    world.ask_joint(SETTLE_APPEAL, commands.SettleAppeal(ONE, False, "…", Level.city, CITY_APPROVER))
+    world.ask_joint(SETTLE_APPEAL, commands.SettleAppeal(ONE, False, "…", Level.city, CITY_APPROVER, "0" * 32))
     refused = world.state(APPLICATION, ONE)
     assert isinstance(refused, Refused)
     assert refused.final

@@ -14,7 +14,7 @@ from foundation.http.routing import Router
 
 from assistance.applications import commands, errors, requests
 from assistance.applications.appeals import REVOKE, SETTLE_APPEAL
-from assistance.applications.application import Granted, Instructed, Known, Paid, stage
+from assistance.applications.application import Appealed, Granted, Instructed, Known, Paid, stage
 from assistance.applications.deciding import DECIDE, kin_of
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
@@ -244,13 +244,16 @@ async def appeal(application: ApplicationId, body: requests.AppealBody, caller: 
 
 @router.post(
     "/aid/applications/{application}/appeal/settlement",
-    responses=problems(*_CASE, errors.DutiesNotSeparated, errors.AppealBelow, LevelUnknown),
+    responses=problems(*_CASE, errors.DutiesNotSeparated, errors.AppealBelow, errors.MeetingMalformed, LevelUnknown),
 )
 async def settle_appeal(application: ApplicationId, body: requests.SettleAppealBody, caller: Caller, app: App) -> Accepted:
-    """Find an appeal right or wrong; approver of a union above the one that refused."""
+    """Find an appeal right or wrong; approver of a union above the one that refused, or by a meeting where nobody is above it."""
     it = await found(application, app)
-    _, level = await acting_level(caller, app, (DECIDER,), it.case.organisation)
-    command = commands.SettleAppeal(application, body.upheld, body.reason, level, caller.principal)
+    unit, level = await acting_level(caller, app, (DECIDER,), it.case.organisation)
+    if not isinstance(it, Appealed):
+        raise errors.ApplicationElsewhere(application, stage(it))
+    meeting = _meeting(body.meeting, unit, app)
+    command = commands.SettleAppeal(application, body.upheld, body.reason, level, caller.principal, it.decision, meeting)
     return await app.handle_joint(SETTLE_APPEAL, command, by=caller)
 
 

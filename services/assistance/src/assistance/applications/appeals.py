@@ -1,15 +1,16 @@
-"""What happens to a decision afterwards: an appeal settled by the level above, a grant taken back before it is paid. Pure."""
+"""What happens to a decision afterwards: an appeal settled by the level above (at the top by others), a grant taken back unpaid. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from contracts.assistance.applications import AppealDismissed, AppealUpheld, GrantRevoked
+from contracts.assistance.applications import AppealDismissed, AppealUpheld, DecisionTaken, GrantRevoked
 from contracts.kernel import Event
 from foundation.decider import JointDecider, Part
 
 from assistance.applications import commands, errors
 from assistance.applications.application import Appealed, Granted, Instructed, Paid, stage
+from assistance.applications.deciding import DECISION, check_attendees, judges_of
 from assistance.applications.following import APPLICATION, known, not_to_come
 from assistance.applications.making import concerned
 from assistance.beneficiaries.beneficiary import BENEFICIARY, Uncount
@@ -18,26 +19,52 @@ from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.commands import Void
 from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.payments.payment import PAYMENT, Due, Unseen
-from assistance.programmes.definition import LEVELS
+from assistance.programmes.definition import LEVELS, TOP_LEVELS
 
 
 def _appeal_parts(command: commands.SettleAppeal) -> Sequence[Part]:
-    return (Part(APPLICATION, command.application), Part(INTERESTS, command.by))
+    table = () if command.meeting is None else command.meeting.attendees
+    interests = [Part(INTERESTS, principal) for principal in (command.by, *table)]
+    return once([Part(APPLICATION, command.application), Part(DECISION, command.decision), *interests])
 
 
 def _settle_appeal(command: commands.SettleAppeal, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
-    application = known(states[0], command.application)
-    if not isinstance(application, Appealed):
+    desk = Desk(_appeal_parts(command), states, now)
+    application = known(desk.state(APPLICATION, command.application), command.application)
+    if not isinstance(application, Appealed) or application.decision != command.decision:
         raise errors.ApplicationElsewhere(command.application, stage(application))
     case = application.case
-    no_conflict(command.by, states[1], concerned(application))
-    if command.by in case.makers or command.by in case.decided_by:
+    if command.meeting is not None:
+        not_to_come(command.meeting.held_on, now)
+    check_attendees(command.meeting, command.by)
+    judges = judges_of(command.application, command.by, command.meeting)
+    for judge in judges:
+        no_conflict(judge, desk.state(INTERESTS, judge), concerned(application))
+    hands = case.makers | case.decided_by | _refused_by(command, desk.state(DECISION, command.decision))
+    if not hands.isdisjoint({*judges, command.by}):
         raise errors.DutiesNotSeparated(command.application)
-    if LEVELS.index(command.level) >= LEVELS.index(application.level):
+    above = LEVELS.index(command.level) < LEVELS.index(application.level)
+    at_the_top = command.level is application.level and command.level in TOP_LEVELS
+    if not above and not (at_the_top and command.meeting is not None):
         raise errors.AppealBelow(application.level)
     kind = AppealUpheld if command.upheld else AppealDismissed
-    settled = kind(application=command.application, person=case.person, reason=command.reason, settled_by=command.by, level=command.level)
-    return [settled], []
+    settled = kind(
+        application=command.application,
+        person=case.person,
+        reason=command.reason,
+        settled_by=command.by,
+        level=command.level,
+        meeting=command.meeting,
+    )
+    desk.add(APPLICATION, command.application, settled)
+    return desk.decided()
+
+
+def _refused_by(command: commands.SettleAppeal, taken: DecisionTaken | None) -> frozenset[str]:
+    """Who took part in the refusal: one, or everybody at the table who did not step aside."""
+    if taken is None:
+        return frozenset()
+    return frozenset({taken.decided_by, *judges_of(command.application, taken.decided_by, taken.meeting)})
 
 
 SETTLE_APPEAL: JointDecider[commands.SettleAppeal] = JointDecider(parts=_appeal_parts, decide=_settle_appeal)

@@ -124,22 +124,24 @@ class Paid(Struct, frozen=True):
 
 
 class Refused(Struct, frozen=True):
-    """Refused at a level; `final` once an appeal was dismissed."""
+    """Refused at a level by a decision; `final` once an appeal was dismissed."""
 
     case: Case
     found: Verification
     level: Level
     appeal_until: date
+    decision: str
     final: bool = False
 
 
 class Appealed(Struct, frozen=True):
-    """With the level above the one that refused."""
+    """With the level above the one that refused, by `decision`; where nobody is above, with others there."""
 
     case: Case
     found: Verification
     level: Level
     appeal_until: date
+    decision: str
 
 
 class Withdrawn(Struct, frozen=True):
@@ -198,7 +200,7 @@ def _evolve_known(application: Known, event: Event) -> Application:
             found_or_none = None if isinstance(application, Draft) else application.found
             return Granted(_decided(replace(case, grants=case.grants + 1), event.decided_by), found_or_none, grant)
         case Submitted(found=found), AidRefused():
-            return Refused(_decided(case, event.decided_by), found, event.level, event.appeal_until)
+            return Refused(_decided(case, event.decided_by), found, event.level, event.appeal_until, event.decision)
         case _:
             return _evolve_decided(application, event)
 
@@ -206,12 +208,12 @@ def _evolve_known(application: Known, event: Event) -> Application:
 def _evolve_decided(application: Known, event: Event) -> Application:
     case = application.case
     match application, event:
-        case Refused(found=found, level=level, appeal_until=until), AidAppealed():
-            return Appealed(case, found, level, until)
+        case Refused(found=found, level=level, appeal_until=until, decision=decision), AidAppealed():
+            return Appealed(case, found, level, until, decision)
         case Appealed(found=found), AppealUpheld():
             return Submitted(_decided(replace(case, floor=event.level), event.settled_by), found)
-        case Appealed(found=found, level=level, appeal_until=until), AppealDismissed():
-            return Refused(_decided(case, event.settled_by), found, level, until, final=True)
+        case Appealed(found=found, level=level, appeal_until=until, decision=decision), AppealDismissed():
+            return Refused(_decided(case, event.settled_by), found, level, until, decision, final=True)
         case Granted(found=found), GrantRevoked():
             again = replace(case, decided_by=frozenset())
             return Draft(again) if found is None else Submitted(again, found)

@@ -207,13 +207,15 @@ class Appeal:
 
 @dataclass(frozen=True, slots=True)
 class SettleAppeal:
-    """The level above finds the appeal right or wrong."""
+    """The level above finds the appeal against a decision right or wrong; where nobody is above, a meeting there."""
 
     application: ApplicationId
     upheld: bool
     reason: str
     level: Level
     by: Principal
+    decision: str
+    meeting: Meeting | None = None
 
 
 # ------------------------------------------------------------------------------------------------------------ following

@@ -15,6 +15,7 @@ from contracts.assistance.applications import (
     AidGranted,
     AidRefused,
     DecisionTaken,
+    Meeting,
 )
 from contracts.assistance.programmes import CountedPer, InKind, Period, ProgrammeDefinition
 from contracts.kernel import Event
@@ -112,9 +113,24 @@ def _check_form(command: commands.Decide) -> None:
         raise errors.DecisionMalformed("cases", cases_max=CASES_MAX)
     if command.line is None and any(isinstance(one.outcome, commands.Grant) for one in command.settled):
         raise errors.DecisionMalformed("line")
-    meeting = command.meeting
-    if meeting is not None and (len(set(meeting.attendees)) < len(meeting.attendees) or command.by not in meeting.attendees):
+    check_attendees(command.meeting, command.by)
+
+
+def check_attendees(meeting: Meeting | None, by: str) -> None:
+    """Nobody sits at the table twice, and who enters the decision sat there. Raises MeetingMalformed."""
+    if meeting is not None and (len(set(meeting.attendees)) < len(meeting.attendees) or by not in meeting.attendees):
         raise errors.MeetingMalformed("attendees")
+
+
+def judges_of(application: str, by: str, meeting: Meeting | None) -> tuple[str, ...]:
+    """Who decides on a case: one, or those at the table who do not step aside. Raises MeetingMalformed."""
+    if meeting is None:
+        return (by,)
+    aside = {recusal.principal for recusal in meeting.recusals if recusal.application == application}
+    judges = tuple(one for one in meeting.attendees if one not in aside)
+    if len(judges) < QUORUM:
+        raise errors.MeetingMalformed("quorum", quorum=QUORUM)
+    return judges
 
 
 def _decide(command: commands.Decide, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
@@ -199,13 +215,8 @@ class _Sitting:
 
     def _check_table(self, application: str, case: Case, people: Iterable[str]) -> None:
         """Whether those at the table may decide on this case. Raises ConflictOfInterest, DutiesNotSeparated, MeetingMalformed."""
-        by, meeting = self.command.by, self.command.meeting
-        judges: tuple[str, ...] = (by,)
-        if meeting is not None:
-            aside = {recusal.principal for recusal in meeting.recusals if recusal.application == application}
-            judges = tuple(one for one in meeting.attendees if one not in aside)
-            if len(judges) < QUORUM:
-                raise errors.MeetingMalformed("quorum", quorum=QUORUM)
+        by = self.command.by
+        judges = judges_of(application, by, self.command.meeting)
         whose = set(people)
         for judge in judges:
             no_conflict(judge, self.desk.state(INTERESTS, judge), whose)

@@ -176,7 +176,7 @@ class AppealLate(Refusal):
 
 
 class AppealBelow(Refusal):
-    """An appeal is settled above the level that refused."""
+    """An appeal is settled above the level that refused, or by a meeting where nobody is above it."""
 
     status = 403
 

@@ -113,9 +113,23 @@ class AppealBody(Body):
     on: Day
 
 
+class RecusalBody(Body):
+    principal: Principal
+    application: ApplicationId
+
+
+class MeetingBody(Body):
+    held_on: Day
+    attendees: Annotated[list[Principal], Field(min_length=1, max_length=50)]
+    recusals: list[RecusalBody] = Field(default=[], max_length=500)
+    minutes: MinutesNumber
+    paper: Digest = Field(description="SHA-256 of the signed minutes.")
+
+
 class SettleAppealBody(Body):
     upheld: bool
     reason: Text
+    meeting: MeetingBody | None = Field(default=None, description="Where nobody is above the union that refused.")
 
 
 class ReceiptBody(Body):
@@ -151,19 +165,6 @@ class CaseBody(Body):
     outcome: Literal["grant", "refuse"]
     fen: Fen | None = None
     reason: Text | None = None
-
-
-class RecusalBody(Body):
-    principal: Principal
-    application: ApplicationId
-
-
-class MeetingBody(Body):
-    held_on: Day
-    attendees: Annotated[list[Principal], Field(min_length=1, max_length=50)]
-    recusals: list[RecusalBody] = Field(default=[], max_length=500)
-    minutes: MinutesNumber
-    paper: Digest = Field(description="SHA-256 of the signed minutes.")
 
 
 class DecideBody(Body):

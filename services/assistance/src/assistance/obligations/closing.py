@@ -6,7 +6,6 @@ from typing import Any
 
 from contracts.assistance.obligations import DiscretionRestored, ObligationMet, ObligationRecovered, ObligationWrittenOff
 from contracts.kernel import Event
-from contracts.membership import Level
 from foundation.decider import JointDecider, Part
 from foundation.ids import command_id
 
@@ -23,11 +22,8 @@ from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.obligations import commands, errors
 from assistance.obligations.obligation import DISCRETION, OBLIGATION, Obligation, Owed, Settled
 from assistance.payments.payment import PAYMENT, Done
-from assistance.programmes.definition import LEVELS
+from assistance.programmes.definition import LEVELS, TOP_LEVELS
 from assistance.programmes.programme import PROGRAMME, rules_of
-
-_TOP = (Level.province, Level.city)
-"""Where nobody above is on the node: somebody else there writes off."""
 
 
 def _owed(obligation: Obligation, command: commands.Meet | commands.Recover | commands.WriteOff, how: str) -> Owed | None:
@@ -146,7 +142,7 @@ def _write_off(command: commands.WriteOff, states: Sequence[Any], now: datetime)
     opened = owed.opened
     no_conflict(command.by, states[3], concerned(known(states[2], command.application)))
     above = LEVELS.index(command.level) < LEVELS.index(opened.level)
-    if not above and not (command.level is opened.level and command.level in _TOP):
+    if not above and not (command.level is opened.level and command.level in TOP_LEVELS):
         raise errors.WriteOffBelow(opened.level)
     written_off = ObligationWrittenOff(
         obligation=command.obligation,

@@ -26,6 +26,9 @@ from assistance.programmes.language import RuleMalformed, rule
 LEVELS = tuple(Level)
 """From the province down."""
 
+TOP_LEVELS = (Level.province, Level.city)
+"""Where nobody above is on the node: what the level above would decide, somebody else there does."""
+
 _FIGURES = frozenset({FactKind.money, FactKind.number})
 
 

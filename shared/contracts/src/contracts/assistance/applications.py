@@ -185,6 +185,23 @@ class AidAppealed(Event, type="assistance.AidAppealed", version=1, subject="pers
     appealed_on: date
 
 
+class Recusal(_Value):
+    """Somebody at the table who took no part in one case 回避."""
+
+    principal: Principal
+    application: ApplicationId
+
+
+class Meeting(_Value):
+    """The meeting that decided: who sat there, who stepped aside, and its minutes."""
+
+    held_on: date
+    attendees: tuple[Principal, ...]
+    recusals: tuple[Recusal, ...] = ()
+    minutes: MinutesNumber
+    paper: Digest
+
+
 class AppealUpheld(Event, type="assistance.AppealUpheld", version=1, subject="person", purpose="assistance"):
     """The appeal was right: the application is to be decided anew, at `level` or above, by somebody else."""
 
@@ -193,6 +210,7 @@ class AppealUpheld(Event, type="assistance.AppealUpheld", version=1, subject="pe
     reason: Personal[str]
     settled_by: Principal
     level: Level
+    meeting: Meeting | None = None
 
 
 class AppealDismissed(Event, type="assistance.AppealDismissed", version=1, subject="person", purpose="assistance"):
@@ -203,6 +221,7 @@ class AppealDismissed(Event, type="assistance.AppealDismissed", version=1, subje
     reason: Personal[str]
     settled_by: Principal
     level: Level
+    meeting: Meeting | None = None
 
 
 class GrantRevoked(Event, type="assistance.GrantRevoked", version=1, subject="person", purpose="assistance"):
@@ -251,23 +270,6 @@ class AidFollowedUp(Event, type="assistance.AidFollowedUp", version=1, subject="
 
 
 # ------------------------------------------------------------------------------------------------ decisions on many cases
-
-
-class Recusal(_Value):
-    """Somebody at the table who took no part in one case 回避."""
-
-    principal: Principal
-    application: ApplicationId
-
-
-class Meeting(_Value):
-    """The meeting that decided: who sat there, who stepped aside, and its minutes."""
-
-    held_on: date
-    attendees: tuple[Principal, ...]
-    recusals: tuple[Recusal, ...] = ()
-    minutes: MinutesNumber
-    paper: Digest
 
 
 class DecisionTaken(Event, type="assistance.DecisionTaken", version=1):
