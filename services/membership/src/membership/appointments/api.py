@@ -8,10 +8,10 @@ from contracts.values import Day
 from fastapi import Query
 from foundation.http.answers import Accepted
 from foundation.http.caller import App, Caller, Calling
-from foundation.http.operating import OPERATOR
 from foundation.http.pagination import Cursor, Limit, Page
 from foundation.http.problems import problems
 from foundation.http.routing import Body, Router
+from foundation.http.tokens import OPERATOR
 from foundation.ids import command_id
 from pydantic import Field
 
