@@ -47,10 +47,12 @@ async def main(dsn: str, vault_dsn: str, events_max: int) -> None:
 
         await callers(64, LOAD, once)
         for size in [size for size in SIZES if size <= events_max]:
+            # Before the filling: the first touch of a page after a checkpoint writes the whole page, so right after one a command costs
+            # more the more pages there are. That is a matter of how often the server makes one, and is over after some thousand events.
+            await path.pool.execute("checkpoint")
             stands = (await path.store.head()).position + 1
             if stands < size:
                 await fill(path.store, size - stands)
-            await path.pool.execute("checkpoint")
             sessions = [row["pid"] for row in await path.pool.fetch("select pid from pg_stat_activity where datname = current_database()")]
             began, cpu = time.perf_counter(), _cpu_seconds(sessions)
             figures = await callers(64, LOAD, once)
