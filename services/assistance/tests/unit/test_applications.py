@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 from assistance.applications import commands, errors
-from assistance.applications.appeals import REVOKE, SETTLE_APPEAL
-from assistance.applications.application import Draft, Granted, Paid, Refused, Submitted
+from assistance.applications.appeals import REVOKE
+from assistance.applications.application import Draft, Paid, Submitted
 from assistance.applications.deciding import DECIDE
 from assistance.applications.following import APPLICATION
 from assistance.applications.making import DRAFT, DRAFT_FOR_CHAIR, RETURN
@@ -16,20 +16,18 @@ from assistance.funds.errors import LineExhausted, PurposeMismatch
 from assistance.interests.interests import ConflictOfInterest
 from assistance.programmes.definition import definition
 from contracts.assistance import AidGranted, AidRefused, ApplicationDrafted, DecisionTaken, FundsReserved
-from contracts.assistance.applications import AppealUpheld, Recusal, StopReason
+from contracts.assistance.applications import Recusal, StopReason
 from contracts.assistance.hardship import HouseholdMember, Relation
 from contracts.assistance.programmes import DecidedBy
 from contracts.membership import Level
 from foundation.decider import Refusal
 
-from .test_programmes import CHAIR as CHAIR_RULES
-from .test_programmes import EMERGENCY, MEDICAL, TUITION, WARMTH, changed
+from .test_programmes import MEDICAL, WARMTH, changed
 from .world import (
     ACCOUNT,
     APPROVER,
     CHAIR,
     CITY,
-    CITY_APPROVER,
     CITY_DEPUTY,
     CLERK,
     COUNTY,
@@ -40,31 +38,17 @@ from .world import (
     LI,
     LINE,
     PAPER,
+    PAPERS,
     PAYER,
     STEWARD,
     UNION,
     WANG,
+    YUAN,
     World,
     meeting,
 )
 
 ONE, TWO = "a1" * 16, "a2" * 16
-PAPERS = ("diagnosis", "settlement", "invoices")
-YUAN = 100
-
-
-@pytest.fixture
-def world() -> World:
-    """A county with 10,000 yuan, the programmes, and a household in deep hardship."""
-    world = World()
-    for code, rules in (
-        *(("medical-relief", MEDICAL), ("winter-warmth", WARMTH), ("autumn-tuition", TUITION)),
-        *(("chair-protection", CHAIR_RULES), ("emergency-relief", EMERGENCY)),
-    ):
-        world.publish(code, rules)
-    world.fund(10_000 * YUAN)
-    world.household()
-    return world
 
 
 def test_a_grant_and_its_money_are_one_append(world: World) -> None:
@@ -393,70 +377,6 @@ def test_a_decision_names_its_cases_once_and_not_too_many(ids: tuple[str, ...]) 
     )
     with pytest.raises(errors.DecisionMalformed):
         DECIDE.parts(command)
-
-
-# ---------------------------------------------------------------------------------------------------------------- appeals
-
-
-def test_an_appeal_goes_to_the_level_above_and_may_be_won(world: World) -> None:
-    world.submitted(ONE, "medical-relief", ILL, *PAPERS)
-    world.decide(world.settle(ONE, commands.Refuse("…")))
-    world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", world.today))
-    settle = commands.SettleAppeal(ONE, True, "…", Level.city, CITY_APPROVER, "0" * 32)
-    with pytest.raises(errors.AppealBelow):
-        world.ask_joint(SETTLE_APPEAL, replace(settle, level=Level.county))
-    for hand in (APPROVER, CLERK):
-        with pytest.raises(errors.DutiesNotSeparated):
-            world.ask_joint(SETTLE_APPEAL, replace(settle, by=hand))
-    world.ask_joint(SETTLE_APPEAL, settle)
-    for by, level, rule in (
-        (CITY_DEPUTY, Level.county, errors.HigherLevelNeeded),
-        (APPROVER, Level.city, errors.DutiesNotSeparated),
-        (CITY_APPROVER, Level.city, errors.DutiesNotSeparated),
-    ):
-        with pytest.raises(rule):
-            world.decide(world.settle(ONE), decision="d" * 32, by=by, level=level)
-    world.decide(world.settle(ONE), decision="d" * 32, by=CITY_DEPUTY, level=Level.city)
-    assert isinstance(world.state(APPLICATION, ONE), Granted)
-
-
-def test_at_the_top_a_meeting_settles_it_of_people_who_took_no_part_in_the_refusal(world: World) -> None:
-    world.submitted(ONE, "medical-relief", ILL, *PAPERS)
-    refusing = meeting(CITY_APPROVER, DEPUTY, CHAIR)
-    world.decide(world.settle(ONE, commands.Refuse("…")), by=CITY_APPROVER, level=Level.city, meeting=refusing)
-    world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", world.today))
-    settle = commands.SettleAppeal(ONE, True, "…", Level.city, CITY_DEPUTY, "0" * 32)
-    others = meeting(CITY_DEPUTY, APPROVER, PAYER)
-    for wrong, rule in (
-        (settle, errors.AppealBelow),
-        (replace(settle, meeting=others, level=Level.county), errors.AppealBelow),
-        (replace(settle, meeting=meeting(CITY_DEPUTY, APPROVER)), errors.MeetingMalformed),
-        (replace(settle, meeting=others, by=STEWARD), errors.MeetingMalformed),
-        (replace(settle, meeting=meeting(CITY_DEPUTY, APPROVER, PAYER, CHAIR)), errors.DutiesNotSeparated),
-        (replace(settle, meeting=meeting(CITY_DEPUTY, APPROVER, CLERK)), errors.DutiesNotSeparated),
-        (replace(settle, meeting=others, decision="d" * 32), errors.ApplicationElsewhere),
-    ):
-        with pytest.raises(rule):
-            world.ask_joint(SETTLE_APPEAL, wrong)
-    [upheld] = world.ask_joint(SETTLE_APPEAL, replace(settle, meeting=others))
-    assert (type(upheld), upheld.meeting) == (AppealUpheld, others)  # type: ignore[attr-defined]
-    assert isinstance(world.state(APPLICATION, ONE), Submitted)
-
-
-def test_an_appeal_has_its_term_and_is_dismissed_once(world: World) -> None:
-    world.submitted(ONE, "medical-relief", ILL, *PAPERS)
-    world.decide(world.settle(ONE, commands.Refuse("…")))
-    until = world.state(APPLICATION, ONE).appeal_until
-    world.later(20)
-    with pytest.raises(errors.AppealLate):
-        world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", world.today))
-    world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", until))
-    world.ask_joint(SETTLE_APPEAL, commands.SettleAppeal(ONE, False, "…", Level.city, CITY_APPROVER, "0" * 32))
-    refused = world.state(APPLICATION, ONE)
-    assert isinstance(refused, Refused)
-    assert refused.final
-    with pytest.raises(errors.ApplicationElsewhere):
-        world.ask(APPLICATION, ONE, commands.Appeal(ONE, "…", until))
 
 
 def test_an_application_is_withdrawn_until_it_is_granted(world: World) -> None:

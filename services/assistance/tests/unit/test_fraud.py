@@ -42,7 +42,7 @@ from contracts.assistance.payments import Channel
 from contracts.membership import Level
 
 from .test_programmes import CHAIR as CHAIR_RULES
-from .test_programmes import EMERGENCY, MEDICAL, TUITION, WARMTH
+from .test_programmes import MEDICAL, TUITION, WARMTH
 from .world import (
     ACCOUNT,
     APPROVER,
@@ -56,32 +56,18 @@ from .world import (
     LI,
     LINE,
     PAPER,
+    PAPERS,
     PAYER,
     STEWARD,
     UNION,
     WANG,
+    YUAN,
     World,
 )
 
 CASHIER, BATCH_ID = "c5" * 16, "d5" * 16
 ONE, TWO, SECOND, OWED = "a1" * 16, "a2" * 16, "b1" * 16, "b2" * 16
 WINTER = datetime(2026, 11, 20, 4, tzinfo=UTC)
-PAPERS = ("diagnosis", "settlement", "invoices")
-YUAN = 100
-
-
-@pytest.fixture
-def world() -> World:
-    """A county with 10,000 yuan, the programmes, and a household in deep hardship."""
-    world = World()
-    for code, rules in (
-        *(("medical-relief", MEDICAL), ("winter-warmth", WARMTH)),
-        *(("autumn-tuition", TUITION), ("emergency-relief", EMERGENCY)),
-    ):
-        world.publish(code, rules)
-    world.fund(10_000 * YUAN)
-    world.household()
-    return world
 
 
 def pay_first(world: World, application: str, **more: Any) -> None:

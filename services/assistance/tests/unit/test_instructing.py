@@ -23,10 +23,9 @@ from contracts.assistance.payments import BatchFilled, Channel, PaymentFailed, P
 from foundation.decider import Refusal
 
 from .test_programmes import MEDICAL
-from .world import ACCOUNT, APPROVER, CLERK, COUNTY, ILL, LI, LINE, PAYER, STEWARD, WANG, World
+from .world import ACCOUNT, APPROVER, CLERK, COUNTY, ILL, LI, LINE, PAPERS, PAYER, STEWARD, WANG, World
 
 CASE, BATCH_ID, NEXT, REPORT = "a1" * 16, "b1" * 16, "b2" * 16, "d" * 64
-PAPERS = ("diagnosis", "settlement", "invoices")
 
 
 @pytest.fixture

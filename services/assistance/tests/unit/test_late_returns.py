@@ -18,9 +18,9 @@ from contracts.assistance.funds import FundsReserved, FundsReturned, FundsReturn
 from contracts.assistance.payments import PaymentReturned
 from contracts.kernel import Event
 
-from .test_instructing import BATCH_ID, CASE, NEXT, PAPERS, REPORT, granted, instruct, open_batch
+from .test_instructing import BATCH_ID, CASE, NEXT, REPORT, granted, instruct, open_batch
 from .test_programmes import MEDICAL
-from .world import ACCOUNT, COUNTY, ILL, LINE, WANG, World
+from .world import ACCOUNT, COUNTY, ILL, LINE, PAPERS, WANG, World
 
 FEN, REVERSAL = 200_000, "f" * 32
 LATER, LATEST = (line_id(COUNTY, year, "own", "aid") for year in (2027, 2028))

@@ -22,9 +22,9 @@ from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from .test_instructing import BATCH_ID, CASE, NEXT, PAPERS, confirm, granted, hear, instruct
+from .test_instructing import BATCH_ID, CASE, NEXT, confirm, granted, hear, instruct
 from .test_programmes import MEDICAL
-from .world import COUNTY, ILL, LINE, PAPER, PAYER, World
+from .world import COUNTY, ILL, LINE, PAPER, PAPERS, PAYER, World
 
 OWN, FEN = "3709000000000001", 200_000
 CHECKER, RELEASER, OTHER = "c1" * 16, "c2" * 16, "c3" * 16

@@ -35,6 +35,9 @@ PAPER = "8" * 64
 ACCOUNT = BankAccount(bank="农行", name="王伟", number="6228480000000000000")
 ILL: dict[str, int | bool | str] = {"serious_illness": True, "third_party_pays": False, "self_paid_fen": 1500000}
 """Comes to 20 % of 10,000 yuan: 2,000."""
+PAPERS = ("diagnosis", "settlement", "invoices")
+"""What medical relief asks for."""
+YUAN = 100
 
 
 class World:
