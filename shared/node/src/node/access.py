@@ -59,7 +59,8 @@ class Access:
         with self.caller("membership", self._mint(admin)) as caller:
             held = caller.get(f"/staff/{principal}/appointments")
             if not any((post["role"], post["organisation"], post["valid_until"]) == (role, organisation, None) for post in held.json()):
-                caller.get(f"/organisations/{quote(organisation, safe='')}")  # refuses in its words one that there is not
+                whole = {"at_least": caller.position()}  # after a restore the read models may still be on their way
+                caller.get(f"/organisations/{quote(organisation, safe='')}", params=whole)  # refuses in its words one that there is not
                 done = caller.post("/appointments", json=body, key=str(command_id("appointment", principal, _today())))
                 caller.get(f"/staff/{principal}/appointments", params={"at_least": done.headers["position"]})
         return self._mint(principal)
@@ -157,6 +158,13 @@ class Caller:
     def post(self, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
         """A command, with a key that makes it one command however often it is sent."""
         return self._send("POST", path, headers={"idempotency-key": key or uuid4().hex, **options.pop("headers", {})}, **options)
+
+    def position(self) -> str:
+        """Where the service's history ends now, as `at_least` takes it. Raises NotReady while its database does not answer."""
+        position = self._send("GET", "/readyz").json()["position"]
+        if position is None:
+            raise NotReady(f"{self._spec.name} does not know its history's end", "see `tongxin status`")
+        return f"{self._spec.name}:{position}"
 
     @contextmanager
     def stream(self, path: str, **options: Any) -> Iterator[Iterator[dict[str, Any]]]:
