@@ -15,7 +15,7 @@ from foundation.log.reader import LogUnreadable
 from foundation.texts import LANGUAGES
 from foundation.vault.keeper import Keeper, PurgeIncomplete
 from foundation.vault.masterkey import MasterKey
-from membership.erasures.notices import sentence
+from membership.erasures.sentences import sentence
 
 from node.access import Access
 from node.databases import Secrets

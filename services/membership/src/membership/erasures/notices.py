@@ -9,7 +9,8 @@ from foundation.cursor import Connection, Pool
 from foundation.history import Happened
 from foundation.http.routing import Body
 from foundation.projections import Projection, Table, Tables
-from foundation.texts import Language, catalogue
+
+from membership.erasures.sentences import sentence
 
 PURPOSE = "membership"
 """Under which a member's values are sealed."""
@@ -62,8 +63,3 @@ async def notices(pool: Pool, people: Sequence[PersonId]) -> dict[PersonId, Noti
         row["person"]: Notice(state=row["state"], since=row["since"], zh=sentence(row["state"], "zh"), en=sentence(row["state"], "en"))
         for row in rows
     }
-
-
-def sentence(state: str, language: Language) -> str:
-    """What is said of a state, `restricted` or `erased`."""
-    return catalogue("membership.erasures", f"locale/{language}.po")[state]
