@@ -10,6 +10,7 @@ from foundation.log import proofs
 from foundation.log.checkpoint import Checkpoint
 from foundation.log.edge import Edge
 from foundation.log.note import Note, SigningKey, VerifierKey, cosign, open_note, sign
+from foundation.log.policy import Policy, QuorumMissed
 from foundation.log.proof_file import ProofFile
 from foundation.log.text import from_base64
 from foundation.log.tiles import Tile, tiles_of
@@ -53,6 +54,15 @@ def test_keys() -> None:
 def test_notes(vector: dict[str, Any]) -> None:
     note = open_note(vector["note"].encode(), [VerifierKey.parse(key) for key in vector["keys"]])
     assert shown(note) == vector["verified"]
+
+
+def test_a_witness_with_a_quantum_safe_key_counts_as_others_do() -> None:
+    [vector, *_] = [one for one in VECTORS["notes"] if "ML-DSA-44" in one["about"]]
+    log, witness = vector["keys"]
+    policy = Policy.parse(f"log {log}\nwitness q {witness}\nquorum q\n".encode())
+    assert policy.open(vector["note"].encode()).note.signed_by(VerifierKey.parse(witness))
+    with pytest.raises(QuorumMissed):
+        policy.open(vector["note"].rpartition("\u2014")[0].encode())
 
 
 def test_we_sign_the_same_bytes() -> None:

@@ -1,7 +1,8 @@
 """Signed notes, verifier keys and cosignatures (C2SP signed-note, tlog-cosignature; AUDIT-LOG "Signed note, checkpoint").
 
-A note is a text, an empty line, and signature lines. Times are POSIX seconds. Supported are Ed25519 (0x01) and timestamped Ed25519
-cosignatures (0x04). Keys of any other type can be named in a policy and their signatures stand in a note, but they prove nothing here.
+A note is a text, an empty line, and signature lines. Times are POSIX seconds. Verified are Ed25519 (0x01) and the cosignatures of
+Ed25519 (0x04) and ML-DSA-44 (0x06, FIPS 204) keys; signed is with the first two. Keys of any other type can be named in a policy and their
+signatures stand in a note, but they prove nothing here.
 """
 
 import re
@@ -12,11 +13,14 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
-from foundation.log.text import NUMBER_MAX, from_base64, to_base64
+from foundation.log.text import NUMBER_MAX, from_base64, from_decimal, to_base64
+from foundation.merkle import HASH_BYTES
 
 ED25519: Final = 0x01
 COSIGNATURE: Final = 0x04
+ML_DSA_44: Final = 0x06
 PRIVATE: Final = 0xFF
 """Types without an assigned byte: a longer identifier follows (where SM2 will stand)."""
 
@@ -24,8 +28,8 @@ NOTE_BYTES_MAX = 1_000_000
 SIGNATURES_MAX = 100
 """What is read at the most. At least 16 signatures must be accepted; these are the limits of Go's sumdb/note."""
 
-_KEY_BYTES = 32
-_SIGNATURE_BYTES = 64
+_KEY_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
+_SEED_BYTES = 32
 _DASH = "\u2014 "
 _NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
 _NOT_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
@@ -61,7 +65,7 @@ class VerifierKey:
 
     @staticmethod
     def of(name: str, type: int, key: bytes) -> "VerifierKey":
-        """Of an Ed25519 public key (32 bytes), as ED25519 or COSIGNATURE. Raises KeyMalformed where the name cannot be one."""
+        """Of a public key of a type that is verified here. Raises KeyMalformed where the name cannot be one."""
         if not is_name(name):
             raise KeyMalformed(f"{name!r} cannot be a key's name")
         material = bytes([type]) + key
@@ -81,8 +85,8 @@ class VerifierKey:
         if key_id.hex() != digits or len(key_id) != 4 or not material:
             raise KeyMalformed(f"the verifier key of {name} has no four-byte id in lower case, or no key")
         key = VerifierKey(name, key_id, material)
-        if key.supported and (len(material) != 1 + _KEY_BYTES or _key_id(name, material) != key_id):
-            raise KeyMalformed(f"the verifier key of {name} is not a 32-byte key with the id of its name and key")
+        if key.supported and (len(material) != 1 + _KEY_BYTES[key.type] or _key_id(name, material) != key_id):
+            raise KeyMalformed(f"the verifier key of {name} is not a {_KEY_BYTES[key.type]}-byte key with the id of its name and key")
         return key
 
     def __str__(self) -> str:
@@ -96,22 +100,28 @@ class VerifierKey:
     @property
     def supported(self) -> bool:
         """Whether this program can check the key's signatures; those of other keys are ignored."""
-        return self.type in (ED25519, COSIGNATURE)
+        return self.type in _KEY_BYTES
 
     def verify(self, text: str, payload: bytes) -> int | None:
-        """Check a signature (what follows the key id) over a text; returns a cosignature's time, else None. Raises SignatureInvalid."""
-        at = None
-        message = text.encode()
-        if self.type == COSIGNATURE:
-            at, payload = int.from_bytes(payload[:8], "big"), payload[8:]
-            message = _cosigned(text, at)
-        if len(payload) != _SIGNATURE_BYTES or (at is not None and at > NUMBER_MAX):
-            raise SignatureInvalid(self.name)
+        """Check a signature (what follows the key id) over a text; returns a cosignature's time, else None. Raises SignatureInvalid.
+
+        An ML-DSA-44 cosignature may say no time (0): that the tree is consistent, but not that it was the largest then.
+        """
+        public = self.material[1:]
         try:
-            Ed25519PublicKey.from_public_bytes(self.material[1:]).verify(payload, message)
-        except InvalidSignature as error:
+            if self.type == ED25519:
+                Ed25519PublicKey.from_public_bytes(public).verify(payload, text.encode())
+                return None
+            at, signature = int.from_bytes(payload[:8], "big"), payload[8:]
+            if at > NUMBER_MAX:
+                raise SignatureInvalid(self.name)
+            if self.type == COSIGNATURE:
+                Ed25519PublicKey.from_public_bytes(public).verify(signature, _cosigned(text, at))
+                return at
+            MLDSA44PublicKey.from_public_bytes(public).verify(signature, _cosigned_tree(self.name, text, at))
+            return at or None
+        except (InvalidSignature, ValueError) as error:
             raise SignatureInvalid(self.name) from error
-        return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ class SigningKey:
     type: int = ED25519
 
     def __post_init__(self) -> None:
-        if not is_name(self.name) or len(self.seed) != _KEY_BYTES or self.type not in (ED25519, COSIGNATURE):
+        if not is_name(self.name) or len(self.seed) != _SEED_BYTES or self.type not in (ED25519, COSIGNATURE):
             raise KeyMalformed(f"the signing key of {self.name!r} has no name, 32-byte seed or type that can be")
 
     @property
@@ -254,3 +264,21 @@ def _key_id(name: str, material: bytes) -> bytes:
 
 def _cosigned(text: str, at: int) -> bytes:
     return f"cosignature/v1\ntime {at}\n{text}".encode()
+
+
+def _cosigned_tree(name: str, text: str, at: int) -> bytes:
+    """`cosigned_message` of tlog-cosignature for the whole tree of a checkpoint. Raises ValueError where the text is not one's."""
+    origin, size, encoded, *_ = text.split("\n")
+    root = from_base64(encoded)
+    if len(root) != HASH_BYTES:
+        raise ValueError(f"a root has {HASH_BYTES} bytes")
+    start, end = bytes(8), from_decimal(size).to_bytes(8, "big")
+    return b"".join((b"subtree/v1\n\0", _counted(name), at.to_bytes(8, "big"), _counted(origin), start, end, root))
+
+
+def _counted(text: str) -> bytes:
+    """`opaque<1..2^8-1>` of RFC 8446, section 3.4."""
+    raw = text.encode()
+    if not 1 <= len(raw) <= 255:
+        raise ValueError("1 to 255 bytes")
+    return bytes([len(raw)]) + raw

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	"filippo.io/mldsa"
 	"github.com/transparency-dev/formats/log"
 	fnote "github.com/transparency-dev/formats/note"
 	fproof "github.com/transparency-dev/formats/proof"
@@ -106,7 +107,8 @@ func answer(q question) reply {
 	return reply{Error: "not understood"}
 }
 
-// Open a note by keys of types 1 (x/mod) and 4 (formats). Names are "name id [time]" of what was verified, in the note's order.
+// Open a note by keys of types 1 (x/mod), 4 and 6 (formats). Names are "name id [time]" of what was verified, in the note's order;
+// an ML-DSA cosignature at 0 says no time.
 func open(q question) reply {
 	var verifiers []note.Verifier
 	for _, key := range q.Keys {
@@ -127,7 +129,8 @@ func open(q question) reply {
 	for _, signature := range opened.Sigs {
 		name := fmt.Sprintf("%s %08x", signature.Name, signature.Hash)
 		raw := get(base64.StdEncoding.DecodeString(signature.Base64))
-		if len(raw) == 4+8+64 {
+		stamped := len(raw) == 4+8+64 || len(raw) == 4+8+mldsa.MLDSA44SignatureSize && binary.BigEndian.Uint64(raw[4:]) != 0
+		if stamped {
 			name += fmt.Sprintf(" %d", binary.BigEndian.Uint64(raw[4:]))
 		}
 		names = append(names, name)
@@ -171,8 +174,11 @@ func leafHashes(bundle []byte) ([][]byte, error) {
 func verifier(key string) note.Verifier {
 	_, rest, _ := strings.Cut(key, "+")
 	_, encoded, _ := strings.Cut(rest, "+")
-	if get(base64.StdEncoding.DecodeString(encoded))[0] == 4 {
+	switch get(base64.StdEncoding.DecodeString(encoded))[0] {
+	case 4:
 		return get(fnote.NewVerifierForCosignatureV1(key))
+	case 6:
+		return get(fnote.NewMLDSAVerifier(key))
 	}
 	return get(note.NewVerifier(key))
 }
@@ -180,8 +186,11 @@ func verifier(key string) note.Verifier {
 // A signer of PRIVATE+KEY+name+id+base64(type ‖ seed).
 func signer(key string) note.Signer {
 	encoded := strings.SplitN(key, "+", 5)[4]
-	if get(base64.StdEncoding.DecodeString(encoded))[0] == 4 {
+	switch get(base64.StdEncoding.DecodeString(encoded))[0] {
+	case 4:
 		return get(fnote.NewSignerForCosignatureV1(key))
+	case 6:
+		return get(fnote.NewMLDSASigner(key))
 	}
 	return get(note.NewSigner(key))
 }

@@ -7,7 +7,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"strings"
 
+	"filippo.io/mldsa"
 	fnote "github.com/transparency-dev/formats/note"
 	fproof "github.com/transparency-dev/formats/proof"
 	"golang.org/x/mod/sumdb/note"
@@ -100,6 +103,12 @@ func vectors() vectorFile {
 			opened("one of the witnesses is not known", cosigned, log, other),
 		)
 	}
+	quantum := quantumKey("pq.example/汉字")
+	for _, at := range []uint64{0, 1700000000, 1<<63 - 1} {
+		body := fmt.Sprintf("%s\n%d\n%v\n", origin, 70000, get(tlog.TreeHash(70000, reader)))
+		signed := string(get(note.Sign(&note.Note{Text: body}, get(note.NewSigner(private(log)))))) + quantumCosignature(quantum, body, at)
+		file.Notes = append(file.Notes, opened(fmt.Sprintf("cosigned with ML-DSA-44 at %d", at), signed, log, quantum))
+	}
 	both := &note.Note{Text: "text\n\nwith an empty line, and 汉字\n"}
 	rotated := string(get(note.Sign(both, get(note.NewSigner(private(oldLog))), get(note.NewSigner(private(log))))))
 	file.Notes = append(file.Notes, opened("two keys of one name, the older not known", rotated, log))
@@ -157,6 +166,29 @@ func cosignature(k keyVector, body string, at uint64) string {
 	payload := binary.BigEndian.AppendUint32(nil, verifier(k.Verifier).KeyHash())
 	payload = binary.BigEndian.AppendUint64(payload, at)
 	payload = append(payload, ed25519.Sign(private, []byte(fmt.Sprintf("cosignature/v1\ntime %d\n%s", at, body)))...)
+	return "— " + k.Name + " " + base64.StdEncoding.EncodeToString(payload) + "\n"
+}
+
+func quantumSecret() *mldsa.PrivateKey { return get(mldsa.NewPrivateKey(mldsa.MLDSA44(), seed(5))) }
+
+func quantumKey(name string) keyVector {
+	material := append([]byte{6}, quantumSecret().PublicKey().Bytes()...)
+	id := sha256.Sum256(append([]byte(name+"\n"), material...))
+	return keyVector{name, 6, hex.EncodeToString(seed(5)), fmt.Sprintf("%s+%x+%s", name, id[:4], base64.StdEncoding.EncodeToString(material))}
+}
+
+// Put together from tlog-cosignature for the same reason, and verified by formats too; deterministic, so that it stays the same.
+func quantumCosignature(k keyVector, body string, at uint64) string {
+	lines := strings.Split(body, "\n")
+	message := append([]byte("subtree/v1\n\x00"), byte(len(k.Name)))
+	message = binary.BigEndian.AppendUint64(append(message, k.Name...), at)
+	message = append(append(message, byte(len(lines[0]))), lines[0]...)
+	message = binary.BigEndian.AppendUint64(message, 0)
+	message = binary.BigEndian.AppendUint64(message, get(strconv.ParseUint(lines[1], 10, 64)))
+	message = append(message, get(base64.StdEncoding.DecodeString(lines[2]))...)
+	payload := binary.BigEndian.AppendUint32(nil, verifier(k.Verifier).KeyHash())
+	payload = binary.BigEndian.AppendUint64(payload, at)
+	payload = append(payload, get(quantumSecret().SignDeterministic(message, nil))...)
 	return "— " + k.Name + " " + base64.StdEncoding.EncodeToString(payload) + "\n"
 }
 

@@ -3,9 +3,11 @@
 from contextlib import suppress
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from foundation.log.checkpoint import Checkpoint, CheckpointMalformed, OtherOrigin, open_checkpoint
 from foundation.log.note import (
     COSIGNATURE,
+    ML_DSA_44,
     NOTE_BYTES_MAX,
     PRIVATE,
     SIGNATURES_MAX,
@@ -98,9 +100,9 @@ def test_unknown_keys_are_ignored() -> None:
     same_name = Signature(ORIGIN, OTHER.verifier.id, b"\0" * 64)
     same_id = Signature("stranger.example", LOG.verifier.id, b"\0" * 64)
     sm2 = VerifierKey("sm2.example", b"\1\2\3\4", bytes([PRIVATE]) + b"gm/t 0003 sm2" + b"k" * 64)
-    ml_dsa = VerifierKey("pq.example", b"\4\3\2\1", b"\x06" + b"k" * 1312)
-    foreign = [Signature(key.name, key.id, b"anything") for key in (sm2, ml_dsa)]
-    keys = [VerifierKey.parse(str(key)) for key in (*KEYS, sm2, ml_dsa)]
+    ecdsa = VerifierKey("ec.example", b"\4\3\2\1", b"\x02" + b"k" * 91)
+    foreign = [Signature(key.name, key.id, b"anything") for key in (sm2, ecdsa)]
+    keys = [VerifierKey.parse(str(key)) for key in (*KEYS, sm2, ecdsa)]
     note = open_note((COSIGNED + "".join(each.line() for each in (same_name, same_id, *foreign))).encode(), keys)
     assert [signature.name for signature in note.signatures] == [ORIGIN, WITNESS.name]
     assert note.unverified == (same_name, same_id, *foreign)
@@ -237,6 +239,58 @@ def test_any_public_key_and_payload_give_a_verdict(public: bytes, payload: bytes
     for kind in (1, COSIGNATURE):
         with suppress(SignatureInvalid):  # of a point of small order anything is a signature
             VerifierKey.of("a", kind, public).verify(BODY, payload)
+    with pytest.raises(SignatureInvalid):
+        VerifierKey.of("a", ML_DSA_44, public * 41).verify(BODY, payload)
+
+
+QUANTUM = MLDSA44PrivateKey.from_seed_bytes(b"q" * 32)
+QUANTUM_KEY = VerifierKey.of("量子.example", ML_DSA_44, QUANTUM.public_key().public_bytes_raw())
+
+
+def quantum(at: int, **other: bytes) -> Signature:
+    """An ML-DSA-44 cosignature of BODY, put together from tlog-cosignature; `other` says what is signed in a field's stead."""
+    name, origin = QUANTUM_KEY.name.encode(), ORIGIN.encode()
+    fields = {
+        "label": b"subtree/v1\n\0",
+        "name": bytes([len(name)]) + name,
+        "time": at.to_bytes(8, "big"),
+        "origin": bytes([len(origin)]) + origin,
+        "start": bytes(8),
+        "end": CHECKPOINT.size.to_bytes(8, "big"),
+        "hash": CHECKPOINT.root,
+    }
+    return Signature(
+        QUANTUM_KEY.name, QUANTUM_KEY.id, at.to_bytes(8, "big") + QUANTUM.sign(b"".join((fields | other).values())), at or None
+    )
+
+
+@pytest.mark.parametrize("at", [0, 1, 1_700_000_000, 2**63 - 1])
+def test_a_cosignature_that_outlasts_quantum_computers(at: int) -> None:
+    signature = quantum(at)
+    opened = open_checkpoint((sign(BODY, LOG) + signature.line()).encode(), LOG.verifier, [VerifierKey.parse(str(QUANTUM_KEY))])
+    assert opened.note.signatures[-1] == signature
+    assert opened.note.signed_by(QUANTUM_KEY)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        *(quantum(2**63), quantum(5, time=bytes(8)), quantum(5, start=(1).to_bytes(8, "big")), quantum(5, end=bytes(8))),
+        *(quantum(5, hash=b"s" * 32), quantum(5, origin=b"\x01a"), quantum(5, name=b"\x01a"), quantum(5, label=b"subtree/v2\n\0")),
+        Signature(QUANTUM_KEY.name, QUANTUM_KEY.id, quantum(5).payload[:-1]),
+        Signature(QUANTUM_KEY.name, QUANTUM_KEY.id, quantum(5).payload[8:]),
+        Signature(QUANTUM_KEY.name, QUANTUM_KEY.id, b"\0"),
+    ],
+)
+def test_a_quantum_cosignature_of_anything_else(signature: Signature) -> None:
+    with pytest.raises(SignatureInvalid, match="量子"):
+        open_note((sign(BODY, LOG) + signature.line()).encode(), [LOG.verifier, QUANTUM_KEY])
+
+
+@pytest.mark.parametrize("text", ["text\n", "\n1\nAAAA\n", f"{'a' * 256}\n1\n{'A' * 43}=\n", "a\n1\nAAAA\n", f"a\n-1\n{'A' * 43}=\n"])
+def test_a_quantum_cosignature_is_of_a_checkpoint(text: str) -> None:
+    with pytest.raises(SignatureInvalid):
+        QUANTUM_KEY.verify(text, quantum(5).payload)
 
 
 def test_what_is_no_signing_key() -> None:

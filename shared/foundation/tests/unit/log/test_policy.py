@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 from foundation.log.checkpoint import Checkpoint, CheckpointMalformed, OtherOrigin
-from foundation.log.note import COSIGNATURE, NoteMalformed, SignatureInvalid, SigningKey, Unsigned, VerifierKey, cosign, sign
+from foundation.log.note import COSIGNATURE, PRIVATE, NoteMalformed, SignatureInvalid, SigningKey, Unsigned, VerifierKey, cosign, sign
 from foundation.log.policy import Policy, PolicyMalformed, QuorumMissed
 from foundation.log.proof_file import ProofFile, ProofFileMalformed
 from foundation.log.proofs import ProofInvalid
@@ -86,10 +86,10 @@ def test_whose_checkpoints_count() -> None:
 
 
 def test_keys_of_types_not_known_here_never_witness() -> None:
-    ml_dsa = VerifierKey("pq.example", b"\1\2\3\4", b"\x06" + b"k" * 1312)
-    policy = Policy.parse(f"log {LOG.verifier}\nwitness PQ {ml_dsa}\nquorum PQ\n".encode())
+    sm2 = VerifierKey("sm2.example", b"\1\2\3\4", bytes([PRIVATE]) + b"gm/t 0003 sm2" + b"k" * 64)
+    policy = Policy.parse(f"log {LOG.verifier}\nwitness S {sm2}\nquorum S\n".encode())
     with pytest.raises(QuorumMissed):
-        policy.open(note() + b"\xe2\x80\x94 pq.example AQIDBGFhYWE=\n")
+        policy.open(note() + b"\xe2\x80\x94 sm2.example AQIDBGFhYWE=\n")
 
 
 def test_thirty_two_of_each_are_taken() -> None:
