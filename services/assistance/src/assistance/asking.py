@@ -53,14 +53,20 @@ select asked, person from linked where person <> asked order by asked, person
 """
 
 
+async def homes(app: Application, people: Sequence[PersonId]) -> dict[PersonId, str]:
+    """In whose household's live file they are; who is in none is not there."""
+    places = await app.states(PLACE, people) if people else {}
+    return {person: place for person, place in places.items() if place is not None}
+
+
 async def doubles(app: Application, people: Sequence[PersonId]) -> dict[PersonId, tuple[str, ...]]:
     """Under which other records the same person, and a household of theirs, may have received; who has none is not there."""
     rows = await app.pool.fetch(_DOUBLES, list(people))
     if not rows:
         return {}
-    places = await app.states(PLACE, list({row["person"] for row in rows}))
+    places = await homes(app, list({row["person"] for row in rows}))
     found: dict[PersonId, list[str]] = {}
     for row in rows:
-        place = places[row["person"]]
-        found.setdefault(row["asked"], []).extend((row["person"],) if place is None else (row["person"], place))
+        other = row["person"]
+        found.setdefault(row["asked"], []).extend((other, places[other]) if other in places else (other,))
     return {person: tuple(dict.fromkeys(others)) for person, others in found.items()}

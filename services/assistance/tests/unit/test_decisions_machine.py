@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from assistance.applications import commands
-from assistance.applications.appeals import REVOKE
+from assistance.applications.appeals import REVOKE, counted_with_grant
 from assistance.applications.application import Granted, Instructed, Submitted, Unknown, stage
 from assistance.applications.following import APPLICATION
 from assistance.applications.making import RETURN
@@ -35,23 +35,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from .test_programmes import MEDICAL, WARMTH, changed
-from .world import APPROVER, CHAIR, CLERK, DEPUTY, LI, LINE, PAYER, STEWARD, WANG, World, meeting
+from .world import APPROVER, CHAIR, CLERK, DEPUTY, HOUSEHOLD, LI, LINE, PAYER, STEWARD, WANG, World, meeting
 
-YEARLY, CAPPED = "yearly", "capped"
+YEARLY, CAPPED, SHARED = "yearly", "capped", "shared"
 FIXED_FEN, CAP_FEN, FUNDED_FEN = 150_000, 250_000, 900_000
 STAFF = (CLERK, STEWARD, APPROVER, DEPUTY, CHAIR, PAYER)
 NAMES = [f"{number:x}" * 32 for number in range(6)]
 
 people, staff, names = st.sampled_from((WANG, LI)), st.sampled_from(STAFF), st.sampled_from(NAMES)
-programmes = st.sampled_from((YEARLY, CAPPED))
+programmes = st.sampled_from((YEARLY, CAPPED, SHARED))
+households = st.sampled_from((None, HOUSEHOLD))
 mostly_approvers = st.sampled_from((APPROVER, APPROVER, DEPUTY, CLERK))
 
 
 def rules(programme: str) -> ProgrammeDefinition:
     paper = {"kind": "paper", "text": {"zh": "材料", "en": "paper"}, "when": "self_paid_fen < 0"}
-    if programme == YEARLY:
+    if programme != CAPPED:
         fixed = {"kind": "fixed", "fen": FIXED_FEN}
-        told: dict[str, Any] = {"entitlement": fixed, "conditions": [], "season": None, "counted_per": "person"}
+        told: dict[str, Any] = {"entitlement": fixed, "conditions": [], "season": None}
+        told["counted_per"] = "household" if programme == SHARED else "person"
         return definition(changed(WARMTH, needs_file=False, notice=None, **told))
     return definition(
         changed(
@@ -74,7 +76,8 @@ class Decisions(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.world.fund(FUNDED_FEN)
-        for programme in (YEARLY, CAPPED):
+        self.world.household()
+        for programme in (YEARLY, CAPPED, SHARED):
             self.world.publish(programme, rules(programme))
 
     def told(self, name: str) -> list[Event]:
@@ -92,9 +95,9 @@ class Decisions(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------------------------- making
 
-    @rule(name=names, programme=programmes, person=people, by=staff)
-    def draft(self, name: str, programme: str, person: str, by: str) -> None:
-        self.asked(lambda: self.world.draft(name, programme, person=person, by=by))
+    @rule(name=names, programme=programmes, person=people, household=households, by=staff)
+    def draft(self, name: str, programme: str, person: str, household: str | None, by: str) -> None:
+        self.asked(lambda: self.world.draft(name, programme, person=person, household=household, by=by))
 
     @rule(name=names, by=staff, visitor=staff, self_paid_fen=st.sampled_from((1_000_000, 1_500_000, 2_500_000)))
     def verify(self, name: str, by: str, visitor: str, self_paid_fen: int) -> None:
@@ -114,10 +117,10 @@ class Decisions(RuleBasedStateMachine):
         if self.programme_of(name) is not None:
             self.asked(lambda: self.world.submit(name, by=by))
 
-    @rule(name=names, programme=programmes, person=people)
-    def make(self, name: str, programme: str, person: str) -> None:
+    @rule(name=names, programme=programmes, person=people, household=households)
+    def make(self, name: str, programme: str, person: str, household: str | None) -> None:
         """All the way up in one step, so that decisions are reached often."""
-        self.draft(name, programme, person, CLERK)
+        self.draft(name, programme, person, household, CLERK)
         self.verify(name, CLERK, STEWARD, 1_500_000)
         if self.programme_of(name) == CAPPED:
             self.attach(name, CLERK)
@@ -157,9 +160,9 @@ class Decisions(RuleBasedStateMachine):
         if self.looked:
             self.decide([data.draw(st.sampled_from(sorted(self.looked)))], (by,))
 
-    @rule(name=names, programme=programmes, person=people)
-    def make_and_decide(self, name: str, programme: str, person: str) -> None:
-        self.make(name, programme, person)
+    @rule(name=names, programme=programmes, person=people, household=households)
+    def make_and_decide(self, name: str, programme: str, person: str, household: str | None) -> None:
+        self.make(name, programme, person, household)
         if name in self.looked:
             self.decide([name], (APPROVER,))
 
@@ -206,7 +209,8 @@ class Decisions(RuleBasedStateMachine):
         if not isinstance(state, Unknown):
             grant = getattr(state, "grant", None)
             entitlement = "0" * 32 if grant is None else grant.entitlement
-            command = commands.Revoke(name, entitlement, LINE, (state.case.person,), "…", self.world.today, by)
+            counted = () if grant is None else counted_with_grant(state.case, grant)
+            command = commands.Revoke(name, entitlement, LINE, counted, "…", self.world.today, by)
             self.asked(lambda: self.world.ask_joint(REVOKE, command))
 
     @rule(data=st.data(), by=staff)
@@ -241,6 +245,7 @@ class Decisions(RuleBasedStateMachine):
     def once_in_a_period_and_within_the_caps(self) -> None:
         standing = self.standing()
         assert max(Counter((one.person, one.programme, one.period) for one in standing).values(), default=0) <= 1
+        assert sum(one.programme == SHARED for one in standing) <= 1, "the household has it once, whoever of it asks, however they ask"
         for person in (WANG, LI):
             assert sum(one.programme == YEARLY for one in standing if one.person == person) <= 1
             assert sum(one.fen for one in standing if (one.person, one.programme) == (person, CAPPED)) <= CAP_FEN

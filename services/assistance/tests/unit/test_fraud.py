@@ -9,7 +9,7 @@ from assistance.applications import commands
 from assistance.applications.appeals import REVOKE
 from assistance.applications.application import Submitted
 from assistance.applications.deciding import counted_with, entitlement_of, period_of
-from assistance.applications.errors import ApplicationElsewhere, ApprovalStale, NotEligible
+from assistance.applications.errors import ApplicationElsewhere, ApprovalStale, FileNeeded, NotEligible
 from assistance.applications.following import APPLICATION
 from assistance.applications.making import DRAFT_FOR_CHAIR
 from assistance.bank import pain002, xml
@@ -73,13 +73,14 @@ WINTER = datetime(2026, 11, 20, 4, tzinfo=UTC)
 def pay_first(world: World, application: str, **more: Any) -> None:
     """An emergency payment of 3,000 yuan by the county."""
     case = world.state(APPLICATION, application).case
-    counted = counted_with(world.state(PROGRAMME, case.programme).definition, case.person, case.household)
+    together = world.together(case)
+    household = case.household or together["home"]
     told: dict[str, Any] = {
         "obligation": OWED,
         "application": application,
         "person": case.person,
         "household": case.household,
-        "counted": counted,
+        "counted": counted_with(world.state(PROGRAMME, case.programme).definition, case.person, household),
         "programme": case.programme,
         "line": LINE,
         "fen": 3_000 * YUAN,
@@ -88,6 +89,7 @@ def pay_first(world: World, application: str, **more: Any) -> None:
         "standing": "active",
         "calendar": WorkingDays(),
         "by": APPROVER,
+        **together,
     }
     world.ask_joint(PAY_FIRST, obligations.PayFirst(**(told | more)))
 
@@ -156,6 +158,75 @@ def test_a_file_that_is_closed_and_opened_anew_is_the_same_family() -> None:
         winter.grant(TWO)
     winter.ask_joint(REVOKE, commands.Revoke(ONE, entitlement_of(ONE, 0), LINE, (HOUSEHOLD, WANG), "…", winter.today, DEPUTY))
     winter.grant(TWO)
+
+
+def unnamed(world: World, application: str, person: str) -> None:
+    """Emergency relief that is asked for as if there were no household."""
+    world.submitted(application, "emergency-relief", {"cause": "illness", "loss_fen": 200_000}, "proof", person=person)
+
+
+def test_who_leaves_the_household_out_has_had_its_aid_all_the_same(world: World) -> None:
+    """Two a year for a household: the third would have been paid, had both of them only left their household out."""
+    for application, person in ((ONE, WANG), (TWO, LI), (SECOND, WANG)):
+        unnamed(world, application, person)
+    world.grant(ONE)
+    world.grant(TWO)
+    with pytest.raises(NotEligible) as refused:
+        world.grant(SECOND)
+    assert refused.value.members["failed"] == ["year-times"]
+    assert world.state(APPLICATION, TWO).grant.household == HOUSEHOLD
+    revoke = commands.Revoke(TWO, entitlement_of(TWO, 0), LINE, (HOUSEHOLD, LI), "…", world.today, DEPUTY)
+    world.ask_joint(REVOKE, revoke)
+    world.grant(SECOND)
+
+
+def test_nor_is_it_paid_at_once(world: World) -> None:
+    for application, person in ((ONE, WANG), (TWO, LI)):
+        unnamed(world, application, person)
+        world.grant(application)
+    world.draft(SECOND, "emergency-relief", person=LI)
+    for without in ({"home": None, "kin": (), "counted": (LI,)}, {"kin": ()}):
+        with pytest.raises(ApprovalStale):
+            pay_first(world, SECOND, **without)
+    with pytest.raises(NotEligible):
+        pay_first(world, SECOND)
+
+
+def test_a_household_that_was_not_looked_up_or_has_changed_since_is_looked_up_again(world: World) -> None:
+    unnamed(world, ONE, WANG)
+    before = world.settle(ONE)
+    with pytest.raises(ApprovalStale):
+        world.decide(world.settle(ONE, home=None, kin=()))
+    world.ask_joint(CLOSE, hardship.Close(HOUSEHOLD, LiftReason.in_error, (WANG, LI), world.today, None, APPROVER))
+    with pytest.raises(ApprovalStale):
+        world.decide(before)
+    world.decide(world.settle(ONE))
+    assert world.state(APPLICATION, ONE).grant.household is None
+
+
+def test_somebody_of_the_household_decides_on_none_of_it(world: World) -> None:
+    unnamed(world, ONE, WANG)
+    world.declare(APPROVER, LI)
+    with pytest.raises(ConflictOfInterest):
+        world.grant(ONE)
+
+
+def test_what_counts_by_persons_asks_for_no_household(world: World) -> None:
+    """Two of one family are ill: each has what is theirs."""
+    for application, person in ((ONE, WANG), (TWO, LI)):
+        world.submitted(application, "medical-relief", ILL, *PAPERS, person=person)
+        assert world.settle(application).home is None
+        world.grant(application)
+
+
+def test_who_has_left_a_household_is_not_visited_as_one_of_it(world: World) -> None:
+    """Named, it would be counted in the place of the one that they have gone to."""
+    world.draft(ONE, "emergency-relief", household=HOUSEHOLD, person=LI)
+    world.ask_joint(CLOSE, hardship.Close(HOUSEHOLD, LiftReason.in_error, (WANG, LI), world.today, None, APPROVER))
+    with pytest.raises(FileNeeded):
+        world.verify(ONE, {"cause": "illness", "loss_fen": 200_000})
+    with pytest.raises(FileNeeded):
+        pay_first(world, ONE)
 
 
 def test_one_winter_is_one_winter_until_the_next_begins() -> None:

@@ -5,14 +5,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from assistance.applications import commands
-from assistance.applications.application import Submitted
-from assistance.applications.deciding import DECIDE, digest_of, kin_of
+from assistance.applications.application import Case, Submitted
+from assistance.applications.deciding import DECIDE, digest_of, kin_of, unnamed
 from assistance.applications.following import APPLICATION
 from assistance.applications.making import ATTACH, DRAFT, SUBMIT, VERIFY
 from assistance.funds.budget_line import BUDGET_LINE
 from assistance.hardship import commands as hardship
 from assistance.hardship.file import FILE, Live
-from assistance.hardship.households import OPEN, SET_LEVEL
+from assistance.hardship.households import OPEN, PLACE, SET_LEVEL
 from assistance.interests.interests import INTERESTS, Declare
 from assistance.notices.notice import NOTICE, POST, TAKE_DOWN, Post, TakeDown
 from assistance.programmes import commands as programmes
@@ -161,10 +161,15 @@ class World:
 
     def settle(self, application: str, outcome: commands.Grant | commands.Refuse | None = None, **more: Any) -> commands.Settle:
         case = self.state(APPLICATION, application).case
-        file = None if case.household is None else self.state(FILE, case.household)
-        kin = kin_of(self.state(PROGRAMME, case.programme).definition, file)
-        told: dict[str, Any] = {"seen": self.seen(application), "standing": "active", "kin": kin} | more
+        told: dict[str, Any] = {"seen": self.seen(application), "standing": "active", **self.together(case)} | more
         return commands.Settle(application, case.person, case.household, outcome=outcome or commands.Grant(), **told)
+
+    def together(self, case: Case) -> dict[str, Any]:
+        """What a route looks up of the household that a case counts with."""
+        definition = self.state(PROGRAMME, case.programme).definition
+        home = self.state(PLACE, case.person) if unnamed(definition, [case]) else None
+        household = case.household or home
+        return {"home": home, "kin": kin_of(definition, None if household is None else self.state(FILE, household))}
 
     def decide(
         self, *settled: commands.Settle, decision: str = "0" * 32, by: str = APPROVER, level: Level = Level.county, **more: Any

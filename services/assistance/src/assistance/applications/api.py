@@ -13,15 +13,15 @@ from foundation.http.problems import problems
 from foundation.http.routing import Router
 
 from assistance.applications import commands, errors, requests
-from assistance.applications.appeals import REVOKE, SETTLE_APPEAL
+from assistance.applications.appeals import REVOKE, SETTLE_APPEAL, counted_with_grant
 from assistance.applications.application import Appealed, Granted, Instructed, Known, Paid, stage
-from assistance.applications.deciding import DECIDE, kin_of
+from assistance.applications.deciding import DECIDE, kin_of, unnamed
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import ATTACH, DRAFT, RETURN, SUBMIT, VERIFY
 from assistance.applications.standing import Asked, standing
 from assistance.applications.viewing import views
 from assistance.applications.visiting import visits
-from assistance.asking import acting_level, doubles, own_id, require_unconcerned, standings
+from assistance.asking import acting_level, doubles, homes, own_id, require_unconcerned, standings
 from assistance.beneficiaries.beneficiary import AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
 from assistance.hardship.file import FILE, Live
@@ -100,7 +100,7 @@ async def attach(application: ApplicationId, body: requests.AttachBody, caller: 
 
 @router.post(
     "/aid/applications/{application}/verification",
-    responses=problems(*_CASE, *_RULES, errors.VisitMalformed, errors.FactsMisfit, errors.ApprovalStale),
+    responses=problems(*_CASE, *_RULES, errors.FileNeeded, errors.VisitMalformed, errors.FactsMisfit, errors.ApprovalStale),
 )
 async def verify(application: ApplicationId, body: requests.VerifyBody, caller: Caller, app: App) -> Accepted:
     """Enter what a visit found; clerk or steward of the union. The rules are applied at once, and say what failed."""
@@ -135,15 +135,14 @@ async def withdraw(application: ApplicationId, body: requests.DayBody, caller: C
 # ------------------------------------------------------------------------------------------------------------- deciding
 
 
-def _settle(body: requests.CaseBody, it: Known, standing: str | None, **together: tuple[str, ...]) -> commands.Settle:
-    outcome: commands.Grant | commands.Refuse = commands.Grant(body.fen)
+def _outcome(body: requests.CaseBody) -> commands.Grant | commands.Refuse:
     if body.outcome == "refuse":
         if body.reason is None or body.fen is not None:
             raise errors.DecisionMalformed("refusal")
-        outcome = commands.Refuse(body.reason)
-    elif body.reason is not None:
+        return commands.Refuse(body.reason)
+    if body.reason is not None:
         raise errors.DecisionMalformed("reason")
-    return commands.Settle(body.application, it.case.person, it.case.household, body.seen.seen(), outcome, standing, **together)
+    return commands.Grant(body.fen)
 
 
 def _meeting(body: requests.MeetingBody | None, unit: OrgCode, app: Application) -> Meeting | None:
@@ -193,7 +192,8 @@ def deciding(calendar: WorkingDays) -> Router:
         same = await doubles(app, [it.case.person for it in its])
         state, _ = await app.state(PROGRAMME, body.programme)
         days = state.definition.appeal_working_days if isinstance(state, Published) else 0
-        files = await app.states(FILE, list({it.case.household for it in its if it.case.household is not None}))
+        home = await homes(app, unnamed(state.definition, [it.case for it in its]) if isinstance(state, Published) else ())
+        files = await app.states(FILE, list({*home.values(), *(it.case.household for it in its if it.case.household is not None)}))
         kin = {name: kin_of(state.definition, file) for name, file in files.items() if isinstance(state, Published)}
         command = commands.Decide(
             decision=await own_id(caller, "decision"),
@@ -203,10 +203,12 @@ def deciding(calendar: WorkingDays) -> Router:
             programme=body.programme,
             line=body.line,
             settled=tuple(
-                _settle(
-                    *(one, it, members.get(it.case.person)),
+                commands.Settle(
+                    *(one.application, it.case.person, it.case.household, one.seen.seen(), _outcome(one)),
+                    standing=members.get(it.case.person),
                     doubles=same.get(it.case.person, ()),
-                    kin=kin.get(it.case.household or "", ()),
+                    home=None if it.case.household is not None else home.get(it.case.person),
+                    kin=kin.get(it.case.household or home.get(it.case.person, ""), ()),
                 )
                 for one, it in zip(body.cases, its, strict=True)
             ),
@@ -228,8 +230,7 @@ async def revoke(application: ApplicationId, body: requests.RevokeBody, caller: 
         raise errors.ApplicationElsewhere(application, stage(it))
     payment, _ = await app.state(PAYMENT, it.grant.entitlement)
     line = payment.terms.line if isinstance(payment, Due) else it.grant.line
-    # Whatever the rules say by now: it counts no more with the household, nor with the person.
-    counted = (it.case.person,) if it.case.household is None else (it.case.household, it.case.person)
+    counted = counted_with_grant(it.case, it.grant)
     command = commands.Revoke(application, it.grant.entitlement, line, counted, body.reason, body.on, caller.principal)
     return await app.handle_joint(REVOKE, command, by=caller)
 

@@ -9,7 +9,7 @@ from contracts.kernel import Event
 from foundation.decider import JointDecider, Part
 
 from assistance.applications import commands, errors
-from assistance.applications.application import Appealed, Granted, Instructed, Paid, stage
+from assistance.applications.application import Appealed, Case, Grant, Granted, Instructed, Paid, stage
 from assistance.applications.deciding import DECISION, check_attendees, judges_of
 from assistance.applications.following import APPLICATION, known, not_to_come
 from assistance.applications.making import concerned
@@ -68,6 +68,11 @@ def _refused_by(command: commands.SettleAppeal, taken: DecisionTaken | None) -> 
 
 
 SETTLE_APPEAL: JointDecider[commands.SettleAppeal] = JointDecider(parts=_appeal_parts, decide=_settle_appeal)
+
+
+def counted_with_grant(case: Case, grant: Grant) -> tuple[str, ...]:
+    """Whatever the rules say by now: with whom it may have been counted, the household that it was granted with and the person."""
+    return (case.person,) if grant.household is None else (grant.household, case.person)
 
 
 def _revoke_parts(command: commands.Revoke) -> Sequence[Part]:

@@ -65,7 +65,8 @@ class Verification(Struct, frozen=True):
 
 
 class Grant(Struct, frozen=True):
-    """Aid that was granted and stands; `obligation`: it was paid first; `in_kind`: goods, which no bank is told to pay."""
+    """Aid that was granted and stands. `household`: the one it counts with, if any; `obligation`: it was paid first; `in_kind`: goods,
+    which no bank is told to pay."""
 
     entitlement: str
     line: str
@@ -75,6 +76,7 @@ class Grant(Struct, frozen=True):
     obligation: str | None = None
     instructed_by: str | None = None
     in_kind: bool = False
+    household: str | None = None
 
 
 class Unknown(Struct, frozen=True):
@@ -195,7 +197,9 @@ def _evolve_known(application: Known, event: Event) -> Application:
             return Withdrawn(case)
         case Draft() | Verified() | Submitted(), AidGranted():
             grant = Grant(
-                event.entitlement, event.line, event.reservation, event.fen, event.decided_by, event.obligation, in_kind=event.in_kind
+                *(event.entitlement, event.line, event.reservation, event.fen, event.decided_by, event.obligation),
+                in_kind=event.in_kind,
+                household=event.household,
             )
             found_or_none = None if isinstance(application, Draft) else application.found
             return Granted(_decided(replace(case, grants=case.grants + 1), event.decided_by), found_or_none, grant)

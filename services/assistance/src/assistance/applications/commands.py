@@ -142,8 +142,9 @@ class Refuse:
 class Settle:
     """What is decided on one application, on what was seen. `standing`: the person's membership today, None without one.
 
-    `doubles`: who the same person is under other records that membership has linked, and those records' households. `kin`: everybody of
-    the household, where the programme counts by households.
+    `doubles`: who the same person is under other records that membership has linked, and those records' households. `home`: the household
+    whose file the person is in, where the programme counts by households and the case names none. `kin`: everybody of the household that
+    it counts with.
     """
 
     application: ApplicationId
@@ -153,6 +154,7 @@ class Settle:
     outcome: Grant | Refuse
     standing: str | None
     doubles: tuple[str, ...] = ()
+    home: str | None = None
     kin: tuple[PersonId, ...] = ()
 
 

@@ -33,6 +33,7 @@ from assistance.funds.budget_line import BUDGET_LINE, opened
 from assistance.funds.commands import ITEMS_MAX, Reserve
 from assistance.funds.errors import LineUnknown
 from assistance.hardship.file import FILE, HardshipFile, Live
+from assistance.hardship.households import PLACE
 from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.programmes.assessment import Live as Today
 from assistance.programmes.assessment import live_failures, payable, step_for, suffices
@@ -68,6 +69,16 @@ def counted_with(definition: ProgrammeDefinition, person: str, household: str | 
     return (household, person) if per_household and household is not None else (person,)
 
 
+def unnamed(definition: ProgrammeDefinition, cases: Iterable[Case]) -> list[str]:
+    """Whose household has to be looked up: the programme counts by households, and they ask without naming one."""
+    return [case.person for case in cases if case.household is None] if definition.counted_per is CountedPer.household else []
+
+
+def home_of(definition: ProgrammeDefinition, case: Case, desk: Desk) -> str | None:
+    """The household that a grant counts with, named or not; None where there is none. `desk` has the person's place if none is named."""
+    return desk.state(PLACE, case.person) if unnamed(definition, [case]) else case.household
+
+
 def kin_of(definition: ProgrammeDefinition, file: HardshipFile | None) -> tuple[str, ...]:
     """Everybody whose own grants count together with a household's: what one of them brought along from another file."""
     per_household = definition.counted_per is CountedPer.household
@@ -101,8 +112,11 @@ def _parts(command: commands.Decide) -> Sequence[Part]:
     parts += [Part(INTERESTS, principal) for principal in (command.by, *table)]
     for one in command.settled:
         parts += (Part(APPLICATION, one.application), Part(BENEFICIARY, one.person))
-        if one.household is not None:
-            parts += (Part(FILE, one.household), Part(BENEFICIARY, one.household))
+        if one.household is None:
+            parts.append(Part(PLACE, one.person))
+        for household in (one.household, one.home):
+            if household is not None:
+                parts += (Part(FILE, household), Part(BENEFICIARY, household))
         parts += [Part(BENEFICIARY, other) for other in (*one.doubles, *one.kin)]
     return once(parts)
 
@@ -186,10 +200,11 @@ class _Sitting:
             raise errors.OutsideArea(one.application)
         if moved := list(self._moved(one, application, file)):
             raise errors.ApprovalStale(one.application, moved)
-        self._check_table(one.application, application.case, concerned(application, file))
+        home = self._home(one, application.case)
+        self._check_table(one.application, application.case, concerned(application, home))
         match one.outcome:
             case commands.Grant(asked):
-                if set(one.kin) != set(kin_of(self.rules.definition, file)):
+                if set(one.kin) != set(kin_of(self.rules.definition, home)):
                     raise errors.ApprovalStale(one.application, ["file"])
                 granted = self._granted(one, application, asked)
                 self.desk.add(APPLICATION, one.application, granted)
@@ -213,6 +228,13 @@ class _Sitting:
         if seen.documents != digest_of(case.documents):
             yield "documents"
 
+    def _home(self, one: commands.Settle, case: Case) -> HardshipFile | None:
+        """The file of the household that a grant counts with. Raises ApprovalStale where the person has moved since it was looked up."""
+        home = home_of(self.rules.definition, case, self.desk)
+        if home != (one.household or one.home):
+            raise errors.ApprovalStale(one.application, ["file"])
+        return None if home is None else self.desk.state(FILE, home)
+
     def _check_table(self, application: str, case: Case, people: Iterable[str]) -> None:
         """Whether those at the table may decide on this case. Raises ConflictOfInterest, DutiesNotSeparated, MeetingMalformed."""
         by = self.command.by
@@ -231,7 +253,8 @@ class _Sitting:
 
     def _granted(self, one: commands.Settle, application: Submitted, asked: int | None) -> AidGranted:
         case, found, definition = application.case, application.found, self.rules.definition
-        counted = counted_with(definition, case.person, case.household)
+        household = home_of(definition, case, self.desk)
+        counted = counted_with(definition, case.person, household)
         may_receive(*(self.desk.state(BENEFICIARY, record) for record in (case.person, *one.doubles)))
         period = period_of(definition, one.application, self.today)
         together = [self.desk.state(BENEFICIARY, record) for record in dict.fromkeys((*counted, *one.doubles, *one.kin))]
@@ -252,7 +275,7 @@ class _Sitting:
             entitlement=entitlement_of(one.application, case.grants),
             organisation=case.organisation,
             person=case.person,
-            household=case.household,
+            household=household,
             payee=case.payee,
             line=self.command.line or "",
             reservation=self.command.decision,

@@ -16,6 +16,7 @@ from contracts.assistance.applications import (
     DocumentAttached,
     Facts,
 )
+from contracts.assistance.hardship import HouseholdMember
 from contracts.kernel import Event, PersonId
 from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
@@ -81,11 +82,17 @@ def _belongs(command: commands.Draft, file: HardshipFile | None, *, needed: bool
         if needed:
             raise errors.FileNeeded(None)
         return
-    member = file.member(command.person) if isinstance(file, Live) else None
-    if member is None:
-        raise errors.FileNeeded(command.household)
+    member = member_of(file, command.household, command.person)
     if member.minor and command.payee != member.guardian:
         raise errors.PayeeNotGuardian
+
+
+def member_of(file: HardshipFile | None, household: str | None, person: PersonId) -> HouseholdMember:
+    """The person in the household's live file, which is no other's today. Raises FileNeeded."""
+    member = file.member(person) if isinstance(file, Live) else None
+    if member is None:
+        raise errors.FileNeeded(household)
+    return member
 
 
 DRAFT: JointDecider[commands.Draft] = JointDecider(parts=_draft_parts, decide=_draft)
@@ -130,6 +137,8 @@ def _verify(command: commands.Verify, states: Sequence[Any], now: datetime) -> S
     if not command.visitors or len(set(command.visitors)) < len(command.visitors):
         raise errors.VisitMalformed
     rules = rules_on(states[1], application.case.programme, day_in_china(now))
+    if file is not None:
+        member_of(file, command.household, application.case.person)
     people = concerned(application, file)
     for part, state in zip(_verify_parts(command), states, strict=True):
         if part.decider is INTERESTS:

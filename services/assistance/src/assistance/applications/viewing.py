@@ -7,9 +7,9 @@ from contracts.assistance.programmes import ProgrammeCode
 from foundation.http.caller import Application as App
 
 from assistance.applications.application import Known, Refused, Submitted, Verified, stage
-from assistance.applications.deciding import counted_with, digest_of, lacking
+from assistance.applications.deciding import counted_with, digest_of, lacking, unnamed
 from assistance.applications.requests import ApplicationView, GrantView, NextDecision, SeenBody
-from assistance.asking import standings
+from assistance.asking import homes, standings
 from assistance.beneficiaries.beneficiary import BENEFICIARY, granted_in
 from assistance.hardship.file import FILE, HardshipFile, Live
 from assistance.programmes.assessment import Live as Today
@@ -30,7 +30,8 @@ async def views(found: Mapping[ApplicationId, Known], app: App) -> Sequence[Appl
     """Each application's view, in order: a few questions to the database, however many there are. Raises ProgrammeUnknown."""
     cases = [it.case for it in found.values()]
     rules = {programme: await rules_of(programme, app) for programme in dict.fromkeys(case.programme for case in cases)}
-    counted = [counted_with(rules[case.programme].definition, case.person, case.household) for case in cases]
+    home = await homes(app, [person for case in cases for person in unnamed(rules[case.programme].definition, [case])])
+    counted = [counted_with(rules[case.programme].definition, case.person, case.household or home.get(case.person)) for case in cases]
     granted = await app.states(BENEFICIARY, list(dict.fromkeys(record for whose in counted for record in whose)))
     files = await app.states(FILE, list(dict.fromkeys(case.household for case in cases if case.household is not None)))
     members = await standings(app.pool, [case.person for case in cases])

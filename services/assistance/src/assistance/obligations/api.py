@@ -15,8 +15,8 @@ from pydantic import Field, StrictInt
 
 from assistance.applications import errors as applications
 from assistance.applications.api import found as application_found
-from assistance.applications.deciding import counted_with, kin_of
-from assistance.asking import acting_level, doubles, own_id, standings
+from assistance.applications.deciding import counted_with, kin_of, unnamed
+from assistance.asking import acting_level, doubles, homes, own_id, standings
 from assistance.beneficiaries.beneficiary import AidIsStopped, AlreadyGranted
 from assistance.funds import errors as funds
 from assistance.funds.budget_line import BUDGET_LINE
@@ -94,6 +94,7 @@ def paying_first(calendar: WorkingDays) -> Router:
         responses=problems(
             *(applications.ApplicationUnknown, applications.ApplicationElsewhere, applications.DutiesNotSeparated),
             *(applications.ApprovalStale, applications.NotEligible, applications.EligibleNotCompliant, applications.HigherLevelNeeded),
+            applications.FileNeeded,
             *(errors.PayFirstNotOffered, errors.EmergencyAmountTooHigh, errors.DiscretionCutOff, errors.ExposureTooHigh),
             *(ConflictOfInterest, AlreadyGranted, AidIsStopped, LevelUnknown, ProgrammeUnknown, ProgrammeNotInForce),
             *(funds.LineUnknown, funds.LineExhausted, funds.LineClosed, funds.PurposeMismatch, funds.PeriodIsClosed),
@@ -107,12 +108,14 @@ def paying_first(calendar: WorkingDays) -> Router:
         state, _ = await app.state(PROGRAMME, case.programme)
         if not isinstance(state, Published):
             raise ProgrammeUnknown(case.programme)
+        home = (await homes(app, unnamed(state.definition, [case]))).get(case.person)
+        household = case.household or home
         command = commands.PayFirst(
             obligation=await own_id(caller, "obligation"),
             application=application,
             person=case.person,
             household=case.household,
-            counted=counted_with(state.definition, case.person, case.household),
+            counted=counted_with(state.definition, case.person, household),
             programme=case.programme,
             line=body.line,
             fen=body.fen,
@@ -122,7 +125,8 @@ def paying_first(calendar: WorkingDays) -> Router:
             calendar=calendar,
             by=caller.principal,
             doubles=(await doubles(app, [case.person])).get(case.person, ()),
-            kin=kin_of(state.definition, None if case.household is None else (await app.state(FILE, case.household))[0]),
+            home=home,
+            kin=kin_of(state.definition, None if household is None else (await app.state(FILE, household))[0]),
         )
         return await app.handle_joint(PAY_FIRST, command, by=caller)
 

@@ -15,7 +15,8 @@ from assistance.workdays import WorkingDays
 class PayFirst:
     """Pay at once, on one's own authority. `counted`: whose grants it counts with; `standing`: the person's membership today.
 
-    `area`: the unions that the authoriser acts for, whose money it is. `doubles`, `kin`: as in a decision (`applications.commands.Settle`).
+    `area`: the unions that the authoriser acts for, whose money it is. `doubles`, `home`, `kin`: as in a decision
+    (`applications.commands.Settle`).
     """
 
     obligation: str
@@ -32,6 +33,7 @@ class PayFirst:
     calendar: WorkingDays
     by: Principal
     doubles: tuple[str, ...] = ()
+    home: str | None = None
     kin: tuple[PersonId, ...] = ()
 
 

@@ -12,7 +12,7 @@ from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
 
 from assistance.applications.application import Case, Draft, Verified, stage
-from assistance.applications.deciding import counted_with, counting, entitlement_of, kin_of, own_line, period_of
+from assistance.applications.deciding import counted_with, counting, entitlement_of, home_of, kin_of, own_line, period_of
 from assistance.applications.errors import (
     ApplicationElsewhere,
     ApprovalStale,
@@ -22,12 +22,13 @@ from assistance.applications.errors import (
     NotEligible,
 )
 from assistance.applications.following import APPLICATION, known
-from assistance.applications.making import concerned
+from assistance.applications.making import concerned, member_of
 from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, granted_in, may_receive, not_granted
 from assistance.desk import Desk, once
 from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.commands import Reserve
 from assistance.hardship.file import FILE
+from assistance.hardship.households import PLACE
 from assistance.interests.interests import INTERESTS, no_conflict
 from assistance.obligations import commands, errors
 from assistance.obligations.obligation import DISCRETION, OBLIGATION, NoObligation, may_pay
@@ -41,7 +42,10 @@ def _parts(command: commands.PayFirst) -> Sequence[Part]:
         *(Part(OBLIGATION, command.obligation), Part(DISCRETION, command.by), Part(INTERESTS, command.by)),
         *(Part(BENEFICIARY, one) for one in (command.person, *command.counted, *command.doubles, *command.kin)),
     ]
-    return once(parts if command.household is None else [*parts, Part(FILE, command.household)])
+    if command.household is None:
+        parts.append(Part(PLACE, command.person))
+    parts += [Part(FILE, household) for household in (command.household, command.home) if household is not None]
+    return once(parts)
 
 
 def _pay_first(command: commands.PayFirst, states: Sequence[Any], now: datetime) -> Sequence[Sequence[Event]]:
@@ -54,7 +58,7 @@ def _pay_first(command: commands.PayFirst, states: Sequence[Any], now: datetime)
         entitlement=entitlement_of(command.application, case.grants),
         organisation=case.organisation,
         person=case.person,
-        household=case.household,
+        household=command.household or command.home,
         payee=case.payee,
         line=command.line,
         reservation=command.obligation,
@@ -98,15 +102,17 @@ def _permitted(command: commands.PayFirst, desk: Desk, definition: ProgrammeDefi
     if not isinstance(application, Draft | Verified) or not isinstance(desk.state(OBLIGATION, command.obligation), NoObligation):
         raise ApplicationElsewhere(command.application, stage(application))
     case, terms = application.case, definition.pay_first
-    counted = counted_with(definition, case.person, case.household)
-    if (case.person, case.household, case.programme, counted) != (
-        *(command.person, command.household, command.programme),
-        command.counted,
-    ):
+    if (case.person, case.household, case.programme) != (command.person, command.household, command.programme):
         raise ApprovalStale(command.application, ["application"])
     if terms is None:
         raise errors.PayFirstNotOffered(command.programme)
-    file = None if command.household is None else desk.state(FILE, command.household)
+    home = home_of(definition, case, desk)
+    counted = counted_with(definition, case.person, home)
+    if home != (command.household or command.home) or command.counted != counted:
+        raise ApprovalStale(command.application, ["file"])
+    file = None if home is None else desk.state(FILE, home)
+    if home is not None:
+        member_of(file, home, case.person)
     if set(command.kin) != set(kin_of(definition, file)):
         raise ApprovalStale(command.application, ["file"])
     no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application, file))

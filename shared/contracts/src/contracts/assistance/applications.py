@@ -139,7 +139,8 @@ class ApplicationWithdrawn(Event, type="assistance.ApplicationWithdrawn", versio
 class AidGranted(Event, type="assistance.AidGranted", version=1):
     """Aid was granted and its money reserved, in one append. The entitlement is what is paid at most once.
 
-    `decision`: the decision that settled it, with others perhaps; `obligation`: it was paid first, and papers are owed.
+    `household`: the one that it counts with, named by the application or found; `decision`: the decision that settled it, with others
+    perhaps; `obligation`: it was paid first, and papers are owed.
     """
 
     application: ApplicationId
