@@ -98,3 +98,15 @@ async def test_batches_do_not_matter_and_keys_follow_from_people(connection: Con
             for person, union, status, linked, name, phone, _ in people
             for key in keys_of(name, phone)
         )
+        assert await derived_after(connection, [told[a:b] for a, b in zip([0, *cuts], [*cuts, len(told)], strict=True)]) == keys
+
+
+async def derived_after(connection: Connection, batches: Sequence[Sequence[Happened]]) -> list[tuple[Any, ...]]:
+    """The keys as a rebuild makes them, from the people it has written."""
+    await connection.execute("truncate directory_people, directory_keys")
+    people, keys = PEOPLE.tables
+    for batch in batches:
+        async with connection.transaction():
+            await PEOPLE.apply(connection, {people.name: people.name}, batch)
+    await connection.execute(keys.derived.format(directory_people=people.name, directory_keys=keys.name))
+    return [tuple(row) for row in await connection.fetch(f"select * from {keys.name} order by 1, 2")]

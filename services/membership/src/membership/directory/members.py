@@ -200,36 +200,39 @@ def _entry(person: str, before: Entry, change: Change) -> Entry | None:
     return Entry(person, organisation, status, linked, name, phone, "\n".join(keys_of(name, phone)))
 
 
+_KEYS = f"""
+    insert into {{directory_keys}} (key, person, organisation, current)
+    select k, p.person, p.organisation, p.status in ({", ".join(f"'{status}'" for status in CURRENT)}) and not p.linked
+    from {{directory_people}} p, string_to_table(p.keys, E'\\n') k
+"""  # noqa: S608 - our own names
+"""The keys that follow from the rows of people."""
+
+
 async def _apply_people(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
-    people, keys = tables["directory_people"], tables["directory_keys"]
+    people, keys = tables["directory_people"], tables.get("directory_keys")
     found = changes(batch)
     stored = await _stored(connection, people, Entry._fields, found)
     before = {person: Entry(*row) for person, row in stored.items()}
     after = [entry for person, change in found.items() if (entry := _entry(person, before.get(person, _NOBODY), change)) is not None]
-    if before:
+    if before and keys is not None:
         gone = [(key, entry.person) for entry in before.values() for key in entry.keys.split("\n")]
         await connection.execute(
             f"delete from {keys} k using unnest($1::text[], $2::text[]) o (key, person) where k.key = o.key and k.person = o.person",  # noqa: S608
             *([pair[column] for pair in gone] for column in range(2)),
         )
+    if erased := [person for person in before if found[person].name is ERASED]:
+        await connection.execute(f"delete from {people} where person = any ($1)", erased)  # noqa: S608
     if not after:
         return
     await _write(connection, people, Entry._fields, after, before)
-    await connection.execute(
-        f"insert into {keys} (key, person, organisation, current)"  # noqa: S608
-        " select k, person, organisation, current from unnest($1::text[], $2::text[], $3::boolean[], $4::text[])"
-        " as e (person, organisation, current, keys), string_to_table(keys, E'\\n') k order by 1",
-        [entry.person for entry in after],
-        [entry.organisation for entry in after],
-        [entry.status in CURRENT and not entry.linked for entry in after],
-        [entry.keys for entry in after],
-    )
+    if keys is not None:
+        await connection.execute(_KEYS.format_map(tables) + " where p.person = any ($1) order by 1", [entry.person for entry in after])
 
 
 PEOPLE = Projection(
     name="directory_people",
     source=SOURCE,
-    version=2,
+    version=3,
     tables=(
         Table(
             "directory_people",
@@ -240,10 +243,11 @@ PEOPLE = Projection(
         Table(
             "directory_keys",
             'key text collate "C" not null, person text collate "C" not null, organisation text collate "C" not null,'
-            # The organisation lies in the index, so that other unions' members are passed over without a visit to the table. A key and not
-            # an index for after the load: what a correction takes back has to be found while a rebuild fills.
-            " current boolean not null, primary key (key, person) include (organisation, current)",
+            " current boolean not null",
+            # The organisation lies in the index, so that other unions' members are passed over without a visit to the table.
+            indexes=("alter table {table} add primary key (key, person) include (organisation, current)",),
             personal=frozenset({"key"}),
+            derived=_KEYS,
         ),
     ),
     apply=_apply_people,
