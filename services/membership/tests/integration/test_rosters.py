@@ -210,11 +210,11 @@ async def test_neither_tables_nor_events_hold_what_the_file_says_and_the_file_go
     rows[3][1], rows[4][5] = "金丝雀", ""
     async with whole.service() as (app, client):
         view = await send(client, csv(rows))
-        assert await app.pool.fetchval("select count(*) from roster_files") == 1
+        assert await held(app) == [1, 1]
         await scan(app, "金丝雀", rows[3][5], rows[4][7])
         await apply(client, view["roster"])
     async with whole.service() as (app, _):  # its file goes right after the answer, or at the next start
-        assert await app.pool.fetchval("select count(*) from roster_files") == 0
+        assert await held(app) == [0, 0]
         await scan(app, "金丝雀", rows[3][5], rows[4][7])
         works = Works(app.pool, app.vault)
         work = await works.read(view["roster"])
@@ -223,6 +223,24 @@ async def test_neither_tables_nor_events_hold_what_the_file_says_and_the_file_go
             await works.file(work)
         with pytest.raises(KeyDestroyed):
             await app.vault.keys_for([KeyOf((work.file,), "roster")])
+
+
+async def held(app: Application) -> list[int]:
+    """How many parts of files there are, and batches of rows."""
+    return [await app.pool.fetchval(f"select count(*) from {table}") for table in ("roster_files", "roster_rows")]
+
+
+async def test_what_was_checked_is_applied_and_nothing_where_a_part_of_it_is_missing(whole: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _ = sample_rows(1_200, "370911", seed=12, bad_share=0)
+    async with whole.service() as (app, client):
+        view = await send(client, csv(rows), complete=True)
+        await app.pool.execute("delete from roster_rows where batch = 1")
+        await client.post(f"/rosters/{view['roster']}/application")
+        await settled(client, view["roster"], "failed")
+
+        again = await send(client, csv(rows), complete=True)
+        monkeypatch.delattr("membership.rosters.importing.read")  # the file is read once, by the dry run
+        assert (await apply(client, again["roster"]))["counts"] == {"joined": 1_200}
 
 
 async def scan(app: Application, *canaries: str) -> None:

@@ -31,7 +31,7 @@ from membership.members.joining import ADMISSION, TRANSFER
 from membership.members.rules import MEMBER
 from membership.rosters import commands
 from membership.rosters.difference import NOBODY, Known, Sheet, Step, known, leaving, step
-from membership.rosters.reading import read
+from membership.rosters.reading import read, rows
 from membership.rosters.roster import ROSTER
 from membership.rosters.rows import Person, Refused
 from membership.rosters.sheet import FileRefused, kind_of
@@ -188,10 +188,13 @@ class Rosters:
 
     async def _check(self, roster: str) -> None:
         work = await self._work(roster)
-        sheet, counts, done = self._sheet(work), Counter[str](), 0
+        sheet, counts, done, kept = self._sheet(work), Counter[str](), 0, 0
         named: set[str] = set()
         everybody_named = True
-        async for batch in read(await self.works.file(work), sheet.today):
+        async for told in read(await self.works.file(work), sheet.today):
+            batch = rows(told)
+            await self.works.keep_rows(work, kept, told)
+            kept += 1
             found = await self._means.app.vault.find_persons([row.document or ("", "", "") for row in batch])
             named.update(person for person in found if person is not None)
             everybody_named = everybody_named and all(row.document is not None for row in batch)
@@ -230,7 +233,8 @@ class Rosters:
         by = Actor(work.principal, work.organisation, f"roster-{roster}")
         done, under_way = 0, set[asyncio.Task[Counter[str]]]()
         try:
-            async for batch in read(await self.works.file(work), sheet.today):
+            async for told in self.works.rows(work):
+                batch = rows(told)
                 if len(under_way) >= BATCHES_AT_ONCE:
                     finished, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                     for task in finished:
@@ -240,6 +244,8 @@ class Rosters:
                 done += len(batch)
             for tallied in await asyncio.gather(*under_way):
                 counts.update(tallied)
+            if done != work.rows:
+                raise LookupError(f"{work.rows} rows of roster {roster} were checked, {done} are kept")
         finally:
             for task in under_way:
                 task.cancel()

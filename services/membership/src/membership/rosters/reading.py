@@ -6,7 +6,7 @@ The file goes in by a pipe and rows come out by a pipe: no plaintext touches a d
 import asyncio
 import resource
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -22,8 +22,8 @@ ROWS_AT_ONCE = 1_000
 _LINE_BYTES_MAX = 64 << 20
 
 
-async def read(file: bytes, today: date) -> AsyncIterator[Sequence[Person | Refused]]:
-    """The rows of a roster, a thousand at a time. Raises FileRefused; a reader that dies is a broken file."""
+async def read(file: bytes, today: date) -> AsyncIterator[bytes]:
+    """The rows of a roster, a thousand at a time, as `rows` reads them. Raises FileRefused; a reader that dies is a broken file."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "membership.rosters.reading", today.isoformat()),
         stdin=asyncio.subprocess.PIPE,
@@ -38,13 +38,14 @@ async def read(file: bytes, today: date) -> AsyncIterator[Sequence[Person | Refu
     try:
         finished = False
         async for line in process.stdout:
+            if line.startswith(b"["):
+                yield line
+                continue
             message = orjson.loads(line)
             if "refused" in message:
                 raise FileRefused(message["refused"], **message["arguments"])
-            if "end" in message:
-                finished = True
-                break
-            yield [_row(entry) for entry in message["rows"]]
+            finished = True
+            break
         if not finished:
             raise FileRefused("file-broken")
     finally:
@@ -65,6 +66,11 @@ async def _feed(pipe: asyncio.StreamWriter, file: bytes) -> None:
         pipe.close()
 
 
+def rows(batch: bytes) -> list[Person | Refused]:
+    """The rows of one batch."""
+    return [_row(entry) for entry in orjson.loads(batch)]
+
+
 def _row(entry: list[Any]) -> Person | Refused:
     if len(entry) == 4:
         row, rule, arguments, document = entry
@@ -80,11 +86,12 @@ def _entry(row: Person | Refused) -> tuple[Any, ...]:
     return row.row, row.name, row.document, row.phone, row.sex, row.categories, row.details, row.joined_on
 
 
-def _messages(file: bytes, today: date) -> Iterator[dict[str, Any]]:
+def _messages(file: bytes, today: date) -> Iterator[list[tuple[Any, ...]] | dict[str, Any]]:
+    """Batches of rows, then a word on how it ended."""
     try:
-        rows = people(tables(file), today)
-        while batch := list(islice(rows, ROWS_AT_ONCE)):
-            yield {"rows": [_entry(row) for row in batch]}
+        found = people(tables(file), today)
+        while batch := list(islice(found, ROWS_AT_ONCE)):
+            yield [_entry(row) for row in batch]
     except FileRefused as refused:
         yield {"refused": refused.rule, "arguments": refused.arguments}
         return

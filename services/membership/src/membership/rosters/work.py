@@ -1,10 +1,11 @@
-"""Rosters under way, in the service's database: their progress, their sealed file, what was found. No plaintext about anybody."""
+"""Rosters under way, in the service's database: their progress, their sealed file and rows, what was found. No plaintext about anybody."""
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 import orjson
@@ -58,7 +59,7 @@ class Finding:
 
 
 class Works:
-    """The tables `roster_work`, `roster_files` and `roster_findings`."""
+    """The tables `roster_work`, `roster_files`, `roster_rows` and `roster_findings`."""
 
     def __init__(self, pool: Pool, vault: Vault) -> None:
         self._pool, self._vault = pool, vault
@@ -88,7 +89,7 @@ class Works:
         key = await self._key(work.file)
         parts = [file[at : at + PART_BYTES] for at in range(0, len(file), PART_BYTES)]
         async with self._pool.acquire() as connection, connection.transaction():
-            for table in ("roster_findings", "roster_files", "roster_work"):
+            for table in ("roster_findings", "roster_rows", "roster_files", "roster_work"):
                 await connection.execute(f"delete from {table} where roster = $1", work.roster)  # noqa: S608
             await connection.execute(
                 "insert into roster_work (roster, organisation, digest, complete, principal, file, stage, received_at)"
@@ -96,8 +97,7 @@ class Works:
                 *(work.roster, work.organisation, work.digest, work.complete, work.principal, work.file, work.stage, work.received_at),
             )
             for number, part in enumerate(parts):
-                nonce = os.urandom(NONCE_BYTES)
-                sealed = nonce + key.cipher.encrypt(nonce, part, _context(work.roster, number, len(parts)))
+                sealed = _sealed(key, part, _part(work.roster, number, len(parts)))
                 await connection.execute("insert into roster_files (roster, part, sealed) values ($1, $2, $3)", work.roster, number, sealed)
 
     async def file(self, work: Work) -> bytes:
@@ -107,14 +107,29 @@ class Works:
         if not rows:
             raise LookupError(f"the file of roster {roster} is gone")
         key = await self._key(work.file)
-        return b"".join(
-            key.cipher.decrypt(row["sealed"][:NONCE_BYTES], row["sealed"][NONCE_BYTES:], _context(roster, number, len(rows)))
-            for number, row in enumerate(rows)
+        return b"".join(_opened(key, row["sealed"], _part(roster, number, len(rows))) for number, row in enumerate(rows))
+
+    async def keep_rows(self, work: Work, batch: int, rows: bytes) -> None:
+        """Keep what was read of a roster's file, sealed, a batch at a time from 0; read again, it takes the place of what was there."""
+        await self._pool.execute(
+            "insert into roster_rows (roster, batch, sealed) values ($1, $2, $3)"
+            " on conflict (roster, batch) do update set sealed = excluded.sealed",
+            *(work.roster, batch, _sealed(await self._key(work.file), rows, _batch(work.roster, batch))),
         )
 
+    async def rows(self, work: Work) -> AsyncIterator[bytes]:
+        """The batches of a roster's rows, opened, in order. Raises InvalidTag where one was tampered with."""
+        for batch in count():
+            sealed = await self._pool.fetchval("select sealed from roster_rows where roster = $1 and batch = $2", work.roster, batch)
+            if sealed is None:
+                return
+            yield _opened(await self._key(work.file), sealed, _batch(work.roster, batch))
+
     async def forget_file(self, work: Work, *, at: datetime) -> None:
-        """Destroy the key of a roster's file, so that no backup holds it readable, and delete it: last, so that what is left shows."""
+        """Destroy the key of a roster's file and rows, so that no backup holds them readable, and delete them: the file last, so that
+        what is left shows."""
         await self._vault.erase(work.file, purposes=[PURPOSE], basis="the roster has been dealt with", at=at)
+        await self._pool.execute("delete from roster_rows where roster = $1", work.roster)
         await self._pool.execute("delete from roster_files where roster = $1", work.roster)
 
     async def found(self, roster: str, findings: Iterable[Finding]) -> None:
@@ -174,5 +189,18 @@ def _work(row: Any) -> Work:
     return Work(**(values | {"counts": orjson.loads(values["counts"]), "arguments": orjson.loads(values["arguments"] or "{}")}))
 
 
-def _context(roster: str, part: int, parts: int) -> bytes:
+def _part(roster: str, part: int, parts: int) -> bytes:
     return f"roster {roster} {part} of {parts}".encode()
+
+
+def _batch(roster: str, batch: int) -> bytes:
+    return f"rows of roster {roster} {batch}".encode()
+
+
+def _sealed(key: Key, plain: bytes, context: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + key.cipher.encrypt(nonce, plain, context)
+
+
+def _opened(key: Key, sealed: bytes, context: bytes) -> bytes:
+    return key.cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
