@@ -1,9 +1,11 @@
 """What a member can be found by, and what questions find it: names, pinyin, initials, phones."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from membership.directory.keys import keys_of, lookups
+from membership.directory.keys import folded, keys_of, lookups
 from membership.directory.readings import readings
 
 
@@ -69,6 +71,14 @@ def test_keys_stay_few() -> None:
 def test_readings_have_no_tones_and_no_letter_that_nobody_types() -> None:
     for character in "吕女绿略虐嗯":
         assert all(syllable.isascii() and syllable.islower() and "v" not in syllable for syllable in readings(character))
+
+
+def test_plain_ideographs_are_compared_as_they_stand() -> None:
+    """They need no normalizing, alone or beside others."""
+    block = "".join(map(chr, range(0x4E00, 0xA000)))
+    assert unicodedata.normalize("NFKC", block).casefold() == block == folded(block)
+    assert not any(unicodedata.combining(character) or unicodedata.category(character) == "Mn" for character in block)
+    assert folded("王·伟") == folded("王伟\ufe00") == "王伟"
 
 
 @given(st.text(max_size=30))

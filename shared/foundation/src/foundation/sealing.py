@@ -19,6 +19,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 SALT_BYTES = 16
 RANDOM_BYTES = NONCE_BYTES + SALT_BYTES
+_NONCE_LETTERS = NONCE_BYTES * 4 // 3
 PADDING_BYTES = 16
 """Values are padded to a multiple of this, so that a ciphertext's length says little about a name's."""
 
@@ -48,8 +49,7 @@ def unb64(text: str) -> bytes:
 
 def framed(*parts: str) -> bytes:
     """The parts in UTF-8, each behind its length in two bytes, so that no two lists of parts give the same bytes."""
-    raw = [part.encode() for part in parts]
-    return b"".join([len(part).to_bytes(2, "big") + part for part in raw])
+    return b"".join([len(raw).to_bytes(2, "big") + raw for raw in map(str.encode, parts)])
 
 
 # A program knows some hundreds of sealed fields; their frames would otherwise be built anew for every value.
@@ -99,11 +99,14 @@ def open_raw(*, key: AESGCM, sealed: Mapping[str, str], event: str, stream: str,
     Raises SealBroken.
     """
     try:
-        associated = _associated(event, stream, type, path, sealed["kid"])
-        plain = key.decrypt(unb64(sealed["nonce"]), unb64(sealed["ciphertext"]), associated)
+        nonce = sealed["nonce"]
+        if len(nonce) != _NONCE_LETTERS:
+            raise ValueError(f"a nonce has {_NONCE_LETTERS} letters, not {len(nonce)}")
+        both = unb64(nonce + sealed["ciphertext"])  # in one go: the nonce's letters stand for whole bytes
+        plain = key.decrypt(both[:NONCE_BYTES], both[NONCE_BYTES:], _associated(event, stream, type, path, sealed["kid"]))
         salt, padded = plain[:SALT_BYTES], plain[SALT_BYTES:]
         raw = padded.rstrip(b"\x00")[:-1]
-        if _padded(raw) != padded:
+        if len(padded) != len(raw) + 1 + -(len(raw) + 1) % PADDING_BYTES or padded[len(raw) : len(raw) + 1] != b"\x80":
             raise SealBroken(f"{path} of event {event}: bad padding")
         if not compare_digest(b64(commitment(salt, type, path, raw)), sealed["commitment"]):
             raise SealBroken(f"{path} of event {event}: its commitment is of another value")

@@ -6,7 +6,6 @@ import stat
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import ANY
@@ -71,7 +70,7 @@ async def test_what_was_sealed_here_opens_without_another_trip(vault_dsn: str, m
         await Keeper(vault_dsn, master).flag_confidential("m")
         await until(lambda: vault.held_for(KeyOf((BEA,), "m")) is None, seconds=2.5)
         [again] = await vault.keys_for([KeyOf((BEA,), "m")])
-        assert (await vault.keys([again.kid])) == {made.kid: replace(made, confidential=True, cipher=ANY)}
+        assert (await vault.keys([again.kid])) == {made.kid: made._replace(confidential=True, cipher=ANY)}
 
 
 async def test_memory_is_void_when_the_vault_does_not_answer(vault_dsn: str, master: MasterKey) -> None:

@@ -10,6 +10,7 @@ Every question is a range of keys. A key begins with a letter that says its kind
 Names are compared without case, spaces, middle dots, hyphens and apostrophes.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _END = "\U0010ffff"
 
 _ACCENTED_END = "\u2000"
 """Latin, Greek and Cyrillic letters with their accents stand before it."""
+
+_plain_ideographs = re.compile("[\u4e00-\u9fff]+").fullmatch
+"""Characters that are themselves however they are normalized."""
 
 _JOINERS = dict.fromkeys(map(ord, " ·•‧・･．.-‐'’`"))
 
@@ -40,6 +44,8 @@ class Lookup:
 def folded(text: str) -> str:
     """A name or a question as it is compared: also without accents and tone marks, and without variation selectors, which are how a
     character is drawn and not which one it is."""
+    if _plain_ideographs(text):
+        return text
     text = unicodedata.normalize("NFKC", text).casefold().translate(_JOINERS)
     if text.isascii():
         return text
@@ -51,7 +57,8 @@ def keys_of(name: str, phone: str | None) -> list[str]:
     """Every key of one member."""
     keys = list(_name_keys(name))
     if phone:
-        keys.append("t" + "".join(digit for digit in phone if digit.isdigit())[::-1])
+        digits = phone if phone.isdigit() else "".join(digit for digit in phone if digit.isdigit())
+        keys.append("t" + digits[::-1])
     return keys
 
 

@@ -17,7 +17,7 @@ import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from foundation.migrations import migrate
-from foundation.sealing import KEY_BYTES
+from foundation.sealing import KEY_BYTES, b64
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable, unwrap, wrap
 from foundation.vault.port import EVERY_PURPOSE
 from foundation.vault.wrapping import BUCKETS, INDEX_CONTEXT, key_context, wrapping_context
@@ -244,7 +244,7 @@ class Keeper:
         )
         rewrapped = []
         for row in survivors:
-            context = key_context(row["kid"], row["owner"], row["purpose"], row["record"])
+            context = key_context(b64(row["kid"]), row["owner"], row["purpose"], row["record"])
             rewrapped.append(wrap(fresh[row["bucket"]], unwrap(stale[row["bucket"]], row["wrapped"], *context), *context))
         await connection.execute(
             "update vault.keys k set wrapped = w.wrapped from unnest($1::bytea[], $2::bytea[]) w(kid, wrapped) where k.kid = w.kid",

@@ -39,11 +39,11 @@ class KeyOf(_KeyOf):
         return self.subjects[0] if len(self.subjects) == 1 else " ".join(sorted(set(self.subjects)))
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A key in use. `kid` is 128 random bits, unpadded base64url; it says nothing about whose key it is.
 
-    `confidential`: whoever opens something with it has that recorded first (`Vault.record_openings`).
+    `confidential`: whoever opens something with it has that recorded first (`Vault.record_openings`). A tuple, because one is made for
+    every person of a history that is read.
     """
 
     kid: str

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import datetime
 from hmac import digest as hmac_digest
 from typing import Any
@@ -212,8 +211,9 @@ class PostgresVault:
             elif row["outcome"] == "forbidden":
                 found[place] = PurposeForbidden(offer.purpose)
             else:
-                context = key_context(row["kid"], offer.owner, offer.purpose, offer.record)
-                found[place] = Key(b64(row["kid"]), wrapping.opened(offer.bucket, row["wrapped"], context), offer.purpose)
+                kid = b64(row["kid"])
+                context = key_context(kid, offer.owner, offer.purpose, offer.record)
+                found[place] = Key(kid, wrapping.opened(offer.bucket, row["wrapped"], context), offer.purpose)
         answers = {which: key for (which, _), key in zip(asked, found, strict=True)}
         if wrapping.epoch == self._wrapping.epoch:
             for (_, one), key in zip(asked, found, strict=True):
@@ -221,7 +221,7 @@ class PostgresVault:
                     self._by_owner.put(one, key)
                     # What was just sealed is opened next, by the views: no need to fetch what was made here.
                     if one.purpose in self._opened:
-                        self._by_kid.put(key.kid, replace(key, confidential=self._opened[one.purpose]))
+                        self._by_kid.put(key.kid, key._replace(confidential=self._opened[one.purpose]))
         return [answers[one.owner, one.purpose, one.record or ""] for one in wanted]
 
     async def keys(self, kids: Sequence[str]) -> Mapping[str, Key | Tombstone | Withheld]:
@@ -247,7 +247,7 @@ class PostgresVault:
             await self._reload()
         else:
             raise VaultUnavailable("the wrapping keys changed all the time")
-        answers = {raw[row["kid"]]: _answer(wrapping, raw[row["kid"]], row) for row in rows}
+        answers = {kid: _answer(wrapping, kid, row) for row in rows for kid in (raw[row["kid"]],)}
         if wrapping.epoch == self._wrapping.epoch:
             for kid, answer in answers.items():
                 if not isinstance(answer, Exception):
@@ -397,11 +397,11 @@ async def _reaching() -> AsyncIterator[None]:
 
 
 def _answer(wrapping: Wrapping, kid: str, row: asyncpg.Record) -> Key | Tombstone | Withheld | Exception:
-    if row["owner"] is None:
-        return KeyMissing(kid) if row["ended_at"] is None else Tombstone(kid, row["ended_at"], row["basis"])
-    if not row["granted"]:
-        return PurposeForbidden(row["purpose"])
-    if row["ended_at"] is not None:
-        return Withheld(kid, row["ended_at"], row["basis"])
-    context = key_context(row["kid"], row["owner"], row["purpose"], row["record"])
-    return Key(kid, wrapping.opened(row["bucket"], row["wrapped"], context), row["purpose"], row["confidential"])
+    _, _, owner, purpose, record, bucket, wrapped, confidential, granted, ended_at, basis = row
+    if owner is None:
+        return KeyMissing(kid) if ended_at is None else Tombstone(kid, ended_at, basis)
+    if not granted:
+        return PurposeForbidden(purpose)
+    if ended_at is not None:
+        return Withheld(kid, ended_at, basis)
+    return Key(kid, wrapping.opened(bucket, wrapped, key_context(kid, owner, purpose, record)), purpose, confidential)

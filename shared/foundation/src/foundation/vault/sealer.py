@@ -7,7 +7,7 @@ from functools import cache, reduce
 from itertools import islice
 from operator import or_
 from types import NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
 
 from contracts.kernel import ERASED, Ciphertext, Erased, Event, Under
 from pydantic import TypeAdapter, ValidationError
@@ -50,6 +50,10 @@ class _Plan:
     names: tuple[str, ...]
     excluded: set[str]
     clear: Callable[..., dict[str, Any]]
+
+
+_Ciphertexts: TypeAlias = list[tuple[_Field, Ciphertext]]
+"""The sealed fields of one event, with what stands in them."""
 
 
 class Sealer:
@@ -114,13 +118,14 @@ class Sealer:
         `only`: the names of the fields that are wanted; others stay sealed. Openings of confidential values are recorded before anything
         is returned. Raises KeyMissing (an alarm), SealBroken, PurposeForbidden, VaultUnavailable.
         """
-        kids = {value.kid for one in batch for _, value in _ciphertexts(one.event, only)}
+        found = _all_ciphertexts(batch, only)
+        kids = {value.kid for sealed in found for _, value in sealed}
         if not kids:
             return list(batch)
         keys = await self._vault.keys(list(kids))
         if any(isinstance(key, Key) and key.confidential for key in keys.values()):
-            await self._vault.record_openings(list(_openings(batch, keys, principal or self._principal, only)))
-        return [_opened(one, keys, only) for one in batch]
+            await self._vault.record_openings(list(_openings(batch, found, keys, principal or self._principal)))
+        return [_opened(one, sealed, keys) if sealed else one for one, sealed in zip(batch, found, strict=True)]
 
 
 # ---------------------------------------------------------------------------------------------------- one event
@@ -174,30 +179,34 @@ def _sealed(one: ToSeal, keys: Mapping[int, Key]) -> dict[str, Any]:
     return {name: data[name] for name in plan.names}
 
 
-def _ciphertexts(event: Event, only: Collection[str] | None) -> list[tuple[_Field, Ciphertext]]:
-    values = event.__dict__
-    # By their very type: isinstance of a pydantic model goes through its metaclass, for every value of a history.
-    return [
-        (field, value)
-        for field in _plan(type(event)).sealed
-        if type(value := values[field.name]) is Ciphertext and (only is None or field.name in only)
-    ]
+def _all_ciphertexts(batch: Sequence[Happened], only: Collection[str] | None) -> list[_Ciphertexts]:
+    """What is sealed in each event, of the fields that are wanted."""
+    fields: dict[type[Event], list[_Field]] = {}
+    found = []
+    for one in batch:
+        kind, values = type(one.event), one.event.__dict__
+        chosen = fields.get(kind)
+        if chosen is None:
+            chosen = fields[kind] = [field for field in _plan(kind).sealed if only is None or field.name in only]
+        # By their very type: this is asked for every value of a history.
+        found.append([(field, value) for field in chosen if type(value := values[field.name]) is Ciphertext])
+    return found
 
 
 def _openings(
-    batch: Sequence[Happened], keys: Mapping[str, Key | Tombstone | Withheld], principal: str, only: Collection[str] | None
+    batch: Sequence[Happened], found: Sequence[_Ciphertexts], keys: Mapping[str, Key | Tombstone | Withheld], principal: str
 ) -> Iterator[Opening]:
-    for one in batch:
-        for kid in {value.kid for _, value in _ciphertexts(one.event, only)}:
+    for one, sealed in zip(batch, found, strict=True):
+        for kid in {value.kid for _, value in sealed}:
             key = keys[kid]
             if isinstance(key, Key) and key.confidential:
                 yield Opening(principal, kid, key.purpose, one.envelope.id)
 
 
-def _opened(one: Happened, keys: Mapping[str, Key | Tombstone | Withheld], only: Collection[str] | None) -> Happened:
+def _opened(one: Happened, sealed: _Ciphertexts, keys: Mapping[str, Key | Tombstone | Withheld]) -> Happened:
     envelope = one.envelope
     values: dict[str, Any] = {}
-    for field, value in _ciphertexts(one.event, only):
+    for field, value in sealed:
         key = keys[value.kid]
         if not isinstance(key, Key):
             values[field.name] = ERASED
@@ -209,7 +218,7 @@ def _opened(one: Happened, keys: Mapping[str, Key | Tombstone | Withheld], only:
         except ValidationError:
             # Not chained: pydantic's errors quote the value.
             raise SealBroken(f"{path} of event {envelope.id} is not of the type its field has") from None
-    return Happened(one.position, envelope, with_values(one.event, values)) if values else one
+    return Happened(one.position, envelope, with_values(one.event, values))
 
 
 def _path(data: Mapping[str, Any], value: Ciphertext) -> str:

@@ -25,9 +25,9 @@ def bucket_of(owner: str) -> int:
     return crc32(owner.encode()) % BUCKETS
 
 
-def key_context(kid: bytes, owner: str, purpose: str, record: str) -> tuple[str, ...]:
+def key_context(kid: str, owner: str, purpose: str, record: str) -> tuple[str, ...]:
     """What a wrapped key is bound to."""
-    return ("key", b64(kid), owner, purpose, record)
+    return ("key", kid, owner, purpose, record)
 
 
 def wrapping_context(bucket: int) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ class Offer:
         self.kid, raw = random[:_KID_BYTES], random[_KID_BYTES:]
         self.bucket = bucket_of(owner)
         self.cipher = AESGCM(raw)
-        self.wrapped = wrap(wrapping.buckets[self.bucket], raw, *key_context(self.kid, owner, purpose, record))
+        self.wrapped = wrap(wrapping.buckets[self.bucket], raw, *key_context(b64(self.kid), owner, purpose, record))
 
 
 def random_keys(count: int) -> list[bytes]:
