@@ -47,7 +47,8 @@ Token = Annotated[
     str | None, typer.Option("--token", envvar="TONGXIN_TOKEN", help="An auditor's token: a server gives entries to nobody else.")
 ]
 Place = Annotated[
-    str, typer.Argument(metavar="DIR|URL|SERVICE", help="An exported directory, the address of a log, or a service of the node here.")
+    str,
+    typer.Argument(metavar="DIR/|URL|SERVICE", help="An exported directory, the address of a log, or a service of the node here."),
 ]
 Against = Annotated[
     list[str] | None, typer.Option(help="A checkpoint that you kept, or another copy of the log: all must be shown the same history.")
@@ -75,8 +76,11 @@ class Opened:
 
 @contextmanager
 def opened_log(place: str, keys: list[str] | None, token: str | None, data_dir: Path | None) -> Iterator[Opened]:
-    """The log that is meant; of the node here, its own keys are believed. What goes wrong with it is one sentence."""
-    spec = None if Path(place).exists() else next((one for one in SERVICES if one.name == place), None)
+    """The log that is meant; of the node here, its own keys are believed. What goes wrong with it is one sentence.
+
+    A service's name is that service, whatever lies in the current folder: an export called `membership` is `membership/`.
+    """
+    spec = next((one for one in SERVICES if one.name == place), None)
     own: VerifierKey | None = None
     if spec is not None:
         folder = opened(data_dir)
@@ -167,6 +171,8 @@ def verify_(
         out.print_json(data={"whole": True} | _as_json(found))
     else:
         _say(found)
+        if it.service is not None:
+            out.print(f"the database of {it.service.name} holds the same {found.head.size:,} events, row by row")
 
 
 async def _compare_rows(folder: DataFolder, service: ServiceSpec, files: LogFiles, size: int, report: Report) -> None:
@@ -287,10 +293,12 @@ def prove(
 ) -> None:
     """Write the proof that an event stands in a log. Whoever has it, the record and the log's key needs nothing else."""
     with opened_log(place, key, token, data_dir) as it:
-        proof = proving.prove(it.files, it.trust, position)
+        files = it.files
+        # A part lacks tiles by design: what it does not hold is said before a tile is missed.
+        content = extract.record_at(files, position) if extract.is_extract(files) else None
+        proof = proving.prove(files, it.trust, position)
         if record is not None:
-            files = it.files
-            content = extract.record_at(files, position) if extract.is_extract(files) else proving.record_at(files, it.trust, position)
+            content = content or proving.record_at(files, it.trust, position)
             proving.check(str(target), proof.encode(), content, it.trust)
             record.write_bytes(content)
         target.write_bytes(proof.encode())

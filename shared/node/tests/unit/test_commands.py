@@ -144,6 +144,15 @@ def test_a_running_node_is_not_asked_for_another_organisation(folder: DataFolder
         assert "started for organisation 3709" in said(tongxin(folder, "up", "--detach", "--organisation", "3710"), 2)
 
 
+def test_a_services_name_is_the_service_whatever_lies_in_the_current_folder(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "membership").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "the node does not run" in said(tongxin(folder, "log", "export", "membership", "membership/"), 3)
+    assert "no file `keys` at membership" in said(tongxin(folder, "log", "verify", "membership/"), 1)
+
+
 def test_words_that_cannot_be_meant(folder: DataFolder, place: Path) -> None:
     assert "there is no role king\n  one of " in said(tongxin(folder, "token", "--as", "king", "--org", "3709"), 2)
     assert "somebody is no person's id" in said(tongxin(folder, "hold", "somebody", "--reference", "1"), 2)

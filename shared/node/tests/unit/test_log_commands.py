@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from foundation.log.checkpoint import Checkpoint
 from foundation.log.edge import Edge
+from foundation.log.extract import Placed, framed
 from foundation.log.note import COSIGNATURE, SigningKey, VerifierKey, sign
 from foundation.log.tiles import bundles_of, encode_bundle
 from foundation.record import encode, leaf_hash
@@ -106,6 +107,14 @@ def test_what_another_was_shown(log: Path, tmp_path: Path) -> None:
     other.write_text(sign(Checkpoint(KEY.name, 300, bytes(32)).body(), KEY))
     said = tongxin("log", "verify", log, "--against", other)
     assert (said.exit_code, said.stderr.strip()[:12]) == (1, "error: fork:")
+
+
+def test_of_a_part_only_its_own_records_are_proved(log: Path, tmp_path: Path) -> None:
+    (log / "scope").write_text("370911\n")
+    (log / "records").write_bytes(framed(Placed(7, records(8)[7])))
+    assert tongxin("log", "prove", log, 7, "--out", tmp_path / "x", "--record", tmp_path / "y").exit_code == 0
+    said = tongxin("log", "prove", log, 8, "--out", tmp_path / "x")
+    assert (said.exit_code, said.stderr) == (1, f"error: position 8 is not among the records in {log}\n")
 
 
 def test_words_that_cannot_be_meant(log: Path, tmp_path: Path) -> None:
