@@ -48,7 +48,8 @@ def postgres() -> Iterator[Postgres | Container]:
         with image as container:
             yield Container(f"{container.get_container_host_ip()}:{container.get_exposed_port(5432)}", password)
         return
-    with started_postgres({"max_connections": "200"}) as server:
+    # Nothing that comes by itself, and nobody kills this server: tests of what a kill leaves have one of their own.
+    with started_postgres({"max_connections": "200", "autovacuum": "off", "fsync": "off"}) as server:
         yield server
 
 

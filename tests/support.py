@@ -18,6 +18,9 @@ from node.embedded.broker import ApacheKafka, NoidaBroker
 from node.embedded.ports import free_port
 from node.embedded.postgres import Postgres
 
+PATIENCE_SECONDS = 120
+"""How long a test waits for what should be so in a moment: a bound for whoever waits in vain, that costs nothing where it comes."""
+
 
 class Server(Protocol):
     """A PostgreSQL, embedded or in a container."""

@@ -19,13 +19,14 @@ from foundation.vault.postgres import PostgresVault
 from foundation.vault.sealer import Sealer
 from node.topology import service
 
+from tests.support import PATIENCE_SECONDS
+
 from .load import ENDS, Command, Load
 from .machine import SERVICES, TOPIC, Node, until
 from .program import create_app, settings_of
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-COMPLETE_SECONDS_MAX = 60
 SHOWN = 5
 
 
@@ -40,7 +41,7 @@ class Entry:
     envelope: Envelope
 
 
-async def violations(load: Load, *, seconds_max: float = COMPLETE_SECONDS_MAX, remembered: Sequence[Command] | None = None) -> list[str]:
+async def violations(load: Load, *, seconds_max: float = PATIENCE_SECONDS, remembered: Sequence[Command] | None = None) -> list[str]:
     """Everything that is wrong with a node at rest. `remembered`: the commands to be asked again, where it is not all of them."""
     node = load.node
     found = [f"surprise: {what} ({times} times)" for what, times in load.surprises.items()]
@@ -113,7 +114,7 @@ def unkept(load: Load, entries: list[Entry]) -> list[str]:
     return _few(found)
 
 
-async def incomplete(node: Node, seconds_max: float) -> list[str]:
+async def incomplete(node: Node, seconds_max: float = PATIENCE_SECONDS) -> list[str]:
     """Every consumer, every view and the relay at the end of the histories, within the time."""
     pools = [await asyncpg.create_pool(node.dsn(name), min_size=1, max_size=1) for name in SERVICES]
     membership, assistance = pools
@@ -144,7 +145,7 @@ async def incomplete(node: Node, seconds_max: float) -> list[str]:
         return not behind
 
     try:
-        await until(caught_up, seconds_max, "everything is followed")
+        await until(caught_up, "everything is followed", seconds_max)
     except AssertionError as error:
         return [f"{error}: {'; '.join(behind)}"]
     finally:

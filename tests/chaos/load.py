@@ -15,6 +15,8 @@ from contracts.values import resident_check
 from foundation.clock import SystemClock
 from foundation.http.tokens import NodeIssuer, SigningKey
 
+from tests.support import PATIENCE_SECONDS
+
 from .machine import Node, until
 
 TOP, COUNTY = "3709", "370902"
@@ -25,7 +27,6 @@ DIVISIONS = "code,name,level,parent\n" + "\n".join(
 )
 BOSS, STEWARD = "a" * 32, "c" * 32
 JOINED = "2024-05-01"
-PATIENCE_SECONDS = 120
 ATTEMPT_SECONDS = 5
 AGAIN = {502, 503, 504}
 
@@ -94,7 +95,7 @@ class Load:
 
     async def settle(self) -> None:
         """A small town with its staff, and a few members whom every caller will change."""
-        await until(self._is_up, PATIENCE_SECONDS, "membership answers")
+        await until(self._is_up, "membership answers")
         await self._answered(Command("service:node", "/appointments/first", {"principal": BOSS}, None), None)
         headers = self._headers(BOSS) | {"content-type": "text/csv", "idempotency-key": "tree"}
         url = f"{self.node.doors[0]}/imports/divisions?effective_on=2020-01-01"
@@ -134,7 +135,7 @@ class Load:
                 task.result()  # what a caller raised is told now: without callers the figure never comes
             return figure() >= wanted or len(ended) == len(self._tasks)
 
-        await until(reached, PATIENCE_SECONDS, f"{more} more {what}")
+        await until(reached, f"{more} more {what}")
 
     async def dismiss(self) -> None:
         """End the callers, whatever they are about."""

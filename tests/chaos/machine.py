@@ -23,20 +23,22 @@ from node import databases, processes
 from node.embedded.broker import ApacheKafka, NoidaBroker
 from node.embedded.ports import free_port
 from node.environment import environment
-from node.errors import UsageError
 from node.folder import DataFolder, NodeConfig
-from node.lifecycle import check_ports
 from node.parts import servers
-from node.topology import VAULT, Ports, service
+from node.topology import PORTS, VAULT, Ports, service
+
+from tests.support import PATIENCE_SECONDS
 
 SERVICES = ("membership", "assistance")
 COPY = "-copy"
 """Marks the second process of a service: `membership-copy`."""
+COPIES = 20
+"""Copies listen so much above their service's port."""
 PROGRAM = Path(__file__).with_name("program.py")
 TOPIC = "tongxin.membership.events"
 
 
-async def until(what: Callable[[], Awaitable[bool]], seconds_max: float, why: str) -> None:
+async def until(what: Callable[[], Awaitable[bool]], why: str, seconds_max: float = PATIENCE_SECONDS) -> None:
     """Return once it is so. Raises AssertionError with what was waited for."""
     try:
         async with asyncio.timeout(seconds_max):
@@ -52,7 +54,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.folder = DataFolder(root)
         self.folder.create()
-        self.ports = _free_ports()
+        self.ports = Ports(free_port(COPIES + PORTS))
         self.folder.save_config(NodeConfig(base_port=self.ports.base))
         self.secrets = databases.Secrets(self.folder.secrets)
         self.postgres, self.vault = servers(self.folder, self.ports)
@@ -163,7 +165,7 @@ class Node:
                         return (await client.post(f"{url}/without", json=parts)).status_code == 204
                 return False
 
-            await until(told, 60, f"{service} is told to do without {parts}")
+            await until(told, f"{service} is told to do without {parts}")
 
     def stop(self, name: str) -> None:
         """Kill a process for good."""
@@ -206,8 +208,16 @@ class Node:
         finally:
             await broker.close()
 
+    async def relayed(self) -> int:
+        """The position up to which membership's relay knows its topic to hold everything, as it has saved it; -1 where it knows nothing."""
+        connection = await asyncpg.connect(self.dsn("membership"))
+        try:
+            return int(await connection.fetchval("select coalesce(max(last), -1) from relay where topic = $1", TOPIC))
+        finally:
+            await connection.close()
+
     def _port(self, name: str) -> int:
-        copied = 20 if name.endswith(COPY) else 0
+        copied = COPIES if name.endswith(COPY) else 0
         return self.machine.ports.of(service(name.removesuffix(COPY))) + copied
 
 
@@ -227,13 +237,3 @@ async def running(
         tending.cancel()
         for name in list(node._processes):
             node.stop(name)
-
-
-def _free_ports() -> Ports:
-    for _ in range(100):
-        ports = Ports(min(free_port(), 65_000))
-        with suppress(UsageError):
-            check_ports(ports)
-            check_ports(Ports(ports.base + 20))
-            return ports
-    raise RuntimeError("no free ports")

@@ -18,9 +18,12 @@ import psutil
 from assistance.applications.deciding import entitlement_of
 from assistance.funds.budget_line import line_id
 from assistance.programmes.definition import parsed
+from contracts.values import day_in_china
 from foundation.clock import SystemClock
 from foundation.http.tokens import NodeIssuer, SigningKey
 from node.embedded.ports import free_port
+
+from tests.support import PATIENCE_SECONDS
 
 from .load import BOSS, COUNTY, TOP, VILLAGES, Command, Load
 from .machine import Machine, Node, until
@@ -40,8 +43,8 @@ FUNDS_MAX = len(SOURCES) * len(PURPOSES)
 
 PAPER = "8" * 64
 FEN = 100_000
-YEAR = SystemClock().now().year
-TODAY = (SystemClock().now()).date().isoformat()
+_DAY = day_in_china(SystemClock().now())
+YEAR, TODAY = _DAY.year, _DAY.isoformat()
 ASSISTANCE = ("/aid/", "/payments/", "/budget/", "/programmes/", "/people/")
 ASKED_AGAIN_SECONDS = 0.5
 PEOPLE = 4
@@ -72,7 +75,7 @@ class Bank:
                 return (await self._asked("GET", "/log")).status_code == 200
             return False
 
-        await until(answers, 30, "the bank opens")
+        await until(answers, "the bank opens")
 
     def kill(self) -> None:
         """kill -9."""
@@ -112,7 +115,7 @@ class Bank:
         async def there() -> bool:
             return any(line["kind"] == "file" and line["message"] == message for line in self.log())
 
-        await until(there, 60, "the bank has the file")
+        await until(there, "the bank has the file")
 
     def standing(self, account: str) -> Counter[str]:
         """By entitlement, how often it was paid from the account and did not come back."""
@@ -184,7 +187,7 @@ class Money(Load):
 
     async def see(self, by: str, path: str, **params: Any) -> Any:
         """What somebody is shown, by whichever process answers; None where it is refused."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 with suppress(httpx.HTTPError):
                     answer = await self._client.get(self.door(path) + path, headers=self._headers(by), params=params)
@@ -204,7 +207,7 @@ class Money(Load):
             shown = [await self.see(who, "/payments/due", organisation=COUNTY) for who in (PAYER, TREASURER)]
             return None not in shown
 
-        await until(follows, 60, "assistance knows the staff")
+        await until(follows, "assistance knows the staff")
         await self.done(BOSS, "/programmes/medical/versions", {"organisation": TOP, "definition": _rules()})
         admissions = [Command(CLERK, "/members", self._person(VILLAGE), "membership.MemberAdmitted.v1") for _ in range(PEOPLE)]
         await asyncio.gather(*map(self.send, admissions))
@@ -213,7 +216,7 @@ class Money(Load):
         async def known() -> bool:
             return all([await self.see(CLERK, f"/people/{member}/eligibility") for member in people])
 
-        await until(known, 60, "assistance knows the members")
+        await until(known, "assistance knows the members")
         self._turns = cycle(people)
 
     async def fund(self, organisation: str, cases: int) -> Fund:

@@ -47,7 +47,7 @@ class Scene:
         async def due() -> bool:
             return await self.stage() == "due"
 
-        await until(due, 30, "the entitlement is due")
+        await until(due, "the entitlement is due")
 
     async def stage(self) -> str:
         """How the payment is shown to stand; "" where it is not shown yet."""
@@ -69,7 +69,7 @@ class Scene:
                 await self.send()
             return stage == "paid" or bool(twice(self.bank, self.fund))
 
-        await until(over, 60, "the payment is over")
+        await until(over, "the payment is over")
 
 
 async def killed(scene: Scene) -> None:
@@ -185,7 +185,7 @@ async def _history_held(node: Node) -> AsyncIterator[Callable[[int], Awaitable[N
             )
             return bool(found >= processes)
 
-        await until(there, 30, f"{processes} processes wait to write")
+        await until(there, f"{processes} processes wait to write")
 
     try:
         async with connection.transaction():

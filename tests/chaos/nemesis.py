@@ -80,7 +80,7 @@ class Nemesis:
             return bool(before) and bool(now) and not set(before) & set(now)
 
         try:
-            await until(taken, LEASE_SECONDS_MAX, "the leases are taken over")
+            await until(taken, "the leases are taken over", LEASE_SECONDS_MAX)
             self.done[f"lease of {name} taken over while it slept"] += 1
         except AssertionError:
             self.done[f"{name} slept for {LEASE_SECONDS_MAX} s"] += 1

@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from tests.support import PATIENCE_SECONDS
+
 from .checks import violations
 from .conftest import Counts
 from .load import Load
@@ -23,7 +25,7 @@ async def test_a_lost_tail_and_then_silence(machine: Machine, counts: Counts) ->
     assert not found, "\n".join(found)
 
 
-async def lose_the_tail(load: Load, counts: Counts, *, seconds_max: float = 30) -> list[str]:
+async def lose_the_tail(load: Load, counts: Counts, *, seconds_max: float = PATIENCE_SECONDS) -> list[str]:
     """Assistance sleeps while events come and go; what is wrong afterwards."""
     node, machine = load.node, load.node.machine
     await load.settle()
@@ -33,10 +35,10 @@ async def lose_the_tail(load: Load, counts: Counts, *, seconds_max: float = 30) 
     await load.stop()
     head = max(command.told[2] for command in load.commands if command.accepted)
 
-    async def sent() -> bool:
-        return await node.last_in_topic() == head
+    async def sent() -> bool:  # and the relay knows it: what it thinks unsent it would send again
+        return await node.last_in_topic() == await node.relayed() == head
 
-    await until(sent, 30, "the relay has sent everything")
+    await until(sent, "the relay has sent everything")
     await asyncio.to_thread(machine.broker.stop, how=signal.SIGKILL)
     await asyncio.to_thread(machine.broker.start)
     last = await node.last_in_topic()

@@ -20,6 +20,8 @@ from foundation.commands import Actor
 from foundation.decider import Decider
 from node.embedded.postgres import Postgres
 
+from tests.support import PATIENCE_SECONDS
+
 from ..end_to_end.running_node import BOSS, TOP, RunningNode, running_node
 
 COUNTY, TOWN, VILLAGE, NEIGHBOUR = "370902", "370902001", "370902001001", "370902001002"
@@ -74,6 +76,8 @@ class Served:
     node: RunningNode
     http: httpx.Client
     loop: asyncio.AbstractEventLoop
+    patient: bool = True
+    """Whether "not yet" (503) is no answer for those who ask, but is asked again."""
 
     def headers(self, by: str = STEWARD) -> dict[str, str]:
         """What a caller shows, with a key for one command."""
@@ -82,7 +86,12 @@ class Served:
     def ask(self, method: str, path: str, *, by: str | None = STEWARD, service: str = "membership", **request: Any) -> httpx.Response:
         """Send a request; `by` None: without a token."""
         headers = ({} if by is None else self.headers(by)) | request.pop("headers", {})
-        return self.http.request(method, self.urls[service] + path, headers=headers, **request)
+        gives_up_at = time.monotonic() + (PATIENCE_SECONDS if self.patient else 0)
+        while True:
+            answer = self.http.request(method, self.urls[service] + path, headers=headers, **request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > gives_up_at:
+                return answer
+            time.sleep(0.1)
 
     def post(self, path: str, body: Any, **request: Any) -> httpx.Response:
         """Send a command."""
@@ -101,7 +110,7 @@ class Served:
             app = self.node.services[service].http.state.application
             await app.handler.handle(decider, id, command, by=Actor("conformance", TOP, "0" * 32))
 
-        asyncio.run_coroutine_threadsafe(handle(), self.loop).result(timeout=20)
+        asyncio.run_coroutine_threadsafe(handle(), self.loop).result(timeout=PATIENCE_SECONDS)
 
     def head(self, service: str = "membership") -> int:
         """The history's last position."""
@@ -141,14 +150,14 @@ def served(postgres: Postgres, folder: Path, *, vault: Postgres | None = None) -
     thread = Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     try:
-        urls, node = up.result(timeout=60)
-        with httpx.Client(timeout=30) as client:
+        urls, node = up.result(timeout=PATIENCE_SECONDS)
+        with httpx.Client(timeout=PATIENCE_SECONDS) as client:
             it = Served(urls, node, client, loop)
             _populate(it)
             yield it
     finally:
         loop.call_soon_threadsafe(done.set)
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE_SECONDS)
         loop.close()
 
 
@@ -173,11 +182,13 @@ def _populate(it: Served) -> None:
 
 
 def appoint(it: Served, principal: str, role: str, organisation: str, *, since: str = "2020-01-01", until: str | None = None) -> str:
-    """Appoint somebody; the appointment's id is asked for."""
+    """Appoint somebody; every service has heard of it then. The appointment's id is asked for."""
     body = {"principal": principal, "organisation": organisation, "role": role, "valid_from": since, "valid_until": until}
     answer = it.post("/appointments", body, by=BOSS)
     assert answer.status_code == 201, answer.text
-    held = it.ask("GET", f"/staff/{principal}/appointments?at_least={answer.headers['position']}", by=BOSS).json()
+    at = answer.headers["position"]
+    assert it.ask("GET", f"/programmes/shipped?at_least={at}", by=BOSS, service="assistance").status_code == 200
+    held = it.ask("GET", f"/staff/{principal}/appointments?at_least={at}", by=BOSS).json()
     return str(held[-1]["appointment"])
 
 
@@ -194,7 +205,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, document["type"].removeprefix("urn:tongxin:problem:")
 
 
-def until(what: Callable[[], bool], seconds_max: float = 20) -> None:
+def until(what: Callable[[], bool], seconds_max: float = PATIENCE_SECONDS) -> None:
     """Return once it is so. Raises TimeoutError."""
     deadline = time.monotonic() + seconds_max
     while not what():

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 from assistance.funds.budget_line import line_id
 from contracts.values import CHINA, day_in_china, resident_check
 from fastapi import FastAPI
@@ -20,6 +18,8 @@ from node.embedded.postgres import Postgres
 from simulated_bank.app import create_app
 from simulated_bank.behaviour import Behaviour
 from simulated_bank.book import Account, Book
+
+from tests.support import PATIENCE_SECONDS
 
 from .running_node import BOSS, TOP, RunningNode, running_node, until
 
@@ -72,16 +72,6 @@ async def together(steps: Iterable[Awaitable[T]], at_once: int = 32) -> list[T]:
     return list(await asyncio.gather(*(one(step) for step in steps)))
 
 
-async def patiently(ask: Callable[[], Awaitable[httpx.Response]], seconds_max: float = 30) -> httpx.Response:
-    """An answer other than "not yet" (503), where there is one in time."""
-    for _ in range(int(seconds_max * 5)):
-        answer = await ask()
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            break
-        await asyncio.sleep(0.2)
-    return answer
-
-
 @dataclass(frozen=True, slots=True)
 class Aid:
     """A running node whose day is the story's."""
@@ -98,9 +88,8 @@ class Aid:
         self.clock.advance(datetime.combine(day, datetime.min.time(), CHINA) + timedelta(hours=9) - self.clock.now())
 
     async def send(self, url: str, body: Any, *, by: str) -> str:
-        """A command that is accepted, sent again for as long as the service says "not yet"; the id of its stream."""
-        key = secrets.token_hex(8)
-        answer = await patiently(lambda: self.node.post(f"assistance/{url}", body, by=by, key=key))
+        """A command that is accepted; the id of its stream."""
+        answer = await self.node.post(f"assistance/{url}", body, by=by)
         assert answer.status_code in (200, 201), answer.text
         return str(answer.json()["stream"].split("-", 1)[1])
 
@@ -115,7 +104,7 @@ class Aid:
         """What somebody is shown, with all that has happened so far."""
         head = (await self.node.services["assistance"].http.state.application.store.head()).position
         up_to = {"at_least": f"assistance:{head}"} if head >= 0 else {}
-        answer = await patiently(lambda: self.node.get(f"assistance/{url}", by=by, **up_to, **params))
+        answer = await self.node.get(f"assistance/{url}", by=by, **up_to, **params)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -147,9 +136,8 @@ class Aid:
     # --------------------------------------------------------------------------------------------------------- by lists
 
     async def listed(self, url: str, body: Any, rows: str | None = None, *, by: str) -> list[str]:
-        """A list that is accepted, sent again for as long as the service says "not yet"; the ids of its rows, where it makes some."""
-        key = secrets.token_hex(8)
-        answer = await patiently(lambda: self.node.post(f"assistance/{url}", body, by=by, key=key))
+        """A list that is accepted; the ids of its rows, where it makes some."""
+        answer = await self.node.post(f"assistance/{url}", body, by=by)
         assert answer.status_code in (200, 201), answer.text
         return [] if rows is None else list(answer.json()[rows])
 
@@ -279,7 +267,7 @@ class Aid:
         await self.send(f"payments/batches/{batch}/check", {"count": told["count"], "total_fen": told["total_fen"]}, by=checker)
         await self.send(f"payments/batches/{batch}/release", None, by=payer)
 
-    async def answered(self, batch: str, seconds_max: float = 30) -> None:
+    async def answered(self, batch: str, seconds_max: float = PATIENCE_SECONDS) -> None:
         """The bank has said what became of every payment in a batch."""
         pool = self.node.services["assistance"].http.state.application.pool
         open_ = "select count(*) from payment_instructions where batch = $1 and outcome = 'under way'"

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from membership.settings import Settings as MembershipSettings
 from node.embedded.postgres import Postgres
 from node.topology import SERVICES
 
-from tests.support import as_role, by_name, execute, fresh_database, issuer_of
+from tests.support import PATIENCE_SECONDS, as_role, by_name, execute, fresh_database, issuer_of
 
 TOP = "3709"
 BOSS = "a" * 32
@@ -47,17 +48,17 @@ class RunningNode:
 
     async def get(self, url: str, *, by: str = BOSS, **params: Any) -> httpx.Response:
         """Ask a service: `membership/organisations/tree`."""
-        return await self.client.get(f"http://{url}", params=params, headers=self._headers(by))
+        return await self._answered("GET", url, params=params, headers=self._headers(by))
 
     async def post(self, url: str, body: Any, *, by: str = BOSS, key: str | None = None) -> httpx.Response:
         """Send a command, under a key of its own unless one is given."""
         headers = self._headers(by) | {"idempotency-key": key or secrets.token_hex(8)}
-        return await self.client.post(f"http://{url}", json=body, headers=headers)
+        return await self._answered("POST", url, json=body, headers=headers)
 
     async def upload(self, url: str, body: bytes, *, by: str = BOSS, media_type: str = "text/csv") -> httpx.Response:
         """Send a file."""
         headers = self._headers(by) | {"content-type": media_type, "idempotency-key": secrets.token_hex(8)}
-        return await self.client.post(f"http://{url}", content=body, headers=headers)
+        return await self._answered("POST", url, content=body, headers=headers)
 
     async def appoint(self, principal: str, role: str, organisation: str) -> str:
         """Appoint somebody from long ago on; who."""
@@ -66,11 +67,20 @@ class RunningNode:
         assert answer.status_code == 201, answer.text
         return principal
 
+    async def _answered(self, method: str, url: str, **request: Any) -> httpx.Response:
+        """An answer other than "not yet" (503), where there is one in time: it asks to be asked again. A command keeps its key then."""
+        gives_up_at = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = await self.client.request(method, f"http://{url}", **request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > gives_up_at:
+                return answer
+            await asyncio.sleep(0.1)
+
     def _headers(self, by: str) -> dict[str, str]:
         return {"authorization": f"Bearer {self.issuer.mint(by)}"}
 
 
-async def until(what: Callable[[], Awaitable[bool]], seconds_max: float = 20) -> None:
+async def until(what: Callable[[], Awaitable[bool]], seconds_max: float = PATIENCE_SECONDS) -> None:
     """Return once it is so. Raises TimeoutError."""
     async with asyncio.timeout(seconds_max):
         while not await what():  # noqa: ASYNC110 - what is waited for is on the other side of HTTP

@@ -130,7 +130,7 @@ async def becomes(story: Aid, entitlement: str, stage: str) -> dict[str, Any]:
         shown.update(await story.see(f"payments/entitlements/{entitlement}"))
         return bool(shown["stage"] == stage)
 
-    await until(so, 60)
+    await until(so)
     return shown
 
 

@@ -84,7 +84,7 @@ async def test_each_household_is_paid_once_whatever_the_bank_says(postgres: Post
         async def broken() -> bool:
             return "file-unreadable" in {one["rule"] for one in await exceptions(story, second)}
 
-        await until(broken, 60)
+        await until(broken)
         assert (await story.see(f"payments/batches/{second}"))["stage"] == "unanswered"
         assert len(await story.transferred()) == 2 * third, "the bank has paid what nobody here knows yet"
         assert (await story.balances(line))["paid"] == third * GRANT

@@ -18,12 +18,10 @@ import psutil
 import pytest
 from node import status
 from node.embedded.ports import free_port
-from node.errors import UsageError
 from node.folder import DataFolder
-from node.lifecycle import check_ports
-from node.topology import SERVICES, Ports
+from node.topology import PORTS, SERVICES
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 120
 
 
 def tongxin(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +43,33 @@ def ready(folder: Path) -> bool:
     return status.of(DataFolder(folder)).ready
 
 
+def relayed(folder: Path) -> int:
+    """How far membership's history goes, once its topic holds all of it."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        membership = status.of(DataFolder(folder)).services["membership"]
+        if membership.relay_lag == 0 and membership.position is not None:
+            found.append(membership.position)
+        return bool(found)
+
+    until(is_there, folder, "the topic holds membership's history")
+    return found[-1]
+
+
+def refuses(folder: Path) -> None:
+    """A node whose history is older than what others have seen comes up and says so: at the latest when its witnesses have answered."""
+    said: list[subprocess.CompletedProcess[str]] = []
+
+    def is_held() -> bool:
+        said.append(tongxin(folder, "up", "--detach"))
+        return said[-1].returncode != 0
+
+    until(is_held, folder, "membership refuses commands")
+    assert said[-1].returncode == 4, said[-1].stderr
+    assert "others have seen more of its history" in said[-1].stderr
+
+
 def parts(folder: Path) -> dict[str, dict[str, Any]]:
     """What the supervisor sees."""
     return dict(json.loads((folder / "state.json").read_text())["parts"])
@@ -53,6 +78,13 @@ def parts(folder: Path) -> dict[str, dict[str, Any]]:
 def logs(folder: Path) -> str:
     """The ends of all logs, for a failed test's report."""
     return "".join(f"\n--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in sorted(folder.glob("log/*.log")))
+
+
+def kill_all(folder: Path) -> None:
+    """kill -9 to every process of the node; one that ends with another is gone before its turn."""
+    for process in of_this_node(folder):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def of_this_node(folder: Path) -> list[psutil.Process]:
@@ -77,13 +109,8 @@ def until(condition: Callable[[], bool], folder: Path, what: str) -> None:
 
 @pytest.fixture(scope="module")
 def base_port() -> int:
-    """Thirteen free ports in a row."""
-    for _ in range(100):
-        base = min(free_port(), 65_000)
-        with suppress(UsageError):
-            check_ports(Ports(base))
-            return base
-    pytest.fail("no free ports")
+    """As many free ports in a row as a node has."""
+    return free_port(PORTS)
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +124,12 @@ def folder(base_port: int) -> Iterator[Path]:
         yield made
     finally:
         tongxin(made, "down")
-        for process in of_this_node(made):
-            process.kill()
+        kill_all(made)
         shutil.rmtree(place, ignore_errors=True)
 
 
 def test_it_is_ready_and_says_where_everything_is(folder: Path, base_port: int) -> None:
+    until(lambda: ready(folder), folder, "the node is ready")
     now = json.loads(tongxin(folder, "status", "--json").stdout)
     assert now["ready"] is True
     assert set(now["services"]) == {service.name for service in SERVICES}
@@ -141,15 +168,14 @@ def test_up_continues_after_the_supervisor_was_killed(folder: Path) -> None:
     os.kill(holder, signal.SIGKILL)
     until(lambda: not ready(folder), folder, "the missing supervisor is noticed")
     up(folder)
-    assert ready(folder)
+    until(lambda: ready(folder), folder, "the node is ready")
     assert int((folder / "lock").read_text()) != holder
 
 
 def test_everything_killed_at_once_as_by_a_power_cut(folder: Path) -> None:
-    for process in of_this_node(folder):
-        process.kill()
+    kill_all(folder)
     up(folder)
-    assert ready(folder)
+    until(lambda: ready(folder), folder, "the node is ready")
 
 
 def test_a_restored_backup_refuses_commands_until_what_the_topic_saw_is_back(folder: Path) -> None:
@@ -158,13 +184,11 @@ def test_a_restored_backup_refuses_commands_until_what_the_topic_saw_is_back(fol
     assert tongxin(folder, "token", "--as", "auditor", "--org", "3709").returncode == 5, "the tree is empty: nobody can be appointed"
     loaded = tongxin(folder, "up", "--detach", "--sample")
     assert "3,877 organisations, 0 refused" in loaded.stdout, loaded.stderr
-    position = status.of(DataFolder(folder)).services["membership"].position
+    position = relayed(folder)
     assert tongxin(folder, "restore", str(taken)).returncode == 1, "a running node is not restored"
     assert tongxin(folder, "down").returncode == 0
     assert tongxin(folder, "restore", str(taken)).returncode == 0
-    held = tongxin(folder, "up", "--detach")
-    assert held.returncode == 4
-    assert "others have seen more of its history" in held.stderr
+    refuses(folder)
     back = tongxin(folder, "history", "restore", "membership")
     assert back.stdout.strip() == f"membership goes up to position {position}", back.stderr
     until(lambda: ready(folder), folder, "the node is ready with its history whole")

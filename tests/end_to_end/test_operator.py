@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,11 @@ from foundation.record import leaf_hash
 from node.access import Access
 from node.embedded.ports import free_port
 from node.embedded.postgres import Postgres
-from node.errors import UsageError
 from node.folder import DataFolder
-from node.lifecycle import check_ports
 from node.parts import servers
-from node.topology import Ports
+from node.topology import PORTS
 
-from .test_node import of_this_node, ready, tongxin, until, up
+from .test_node import kill_all, ready, refuses, tongxin, until, up
 
 UNION = "370902001001"
 TREE = f"""code,name,level,parent
@@ -41,25 +39,15 @@ def folder() -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="tongxin-operator-"))
     place.chmod(0o711)
     made = place / "data"
-    base = next(base for _ in range(100) if (base := _free_base()))
     try:
-        up(made, "--base-port", str(base))
+        up(made, "--base-port", str(free_port(PORTS)))
         (place / "tree.csv").write_text(TREE)
         assert done(made, "import", "organisations", str(place / "tree.csv"))
         yield made
     finally:
         tongxin(made, "down")
-        for process in of_this_node(made):
-            process.kill()
+        kill_all(made)
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _free_base() -> int | None:
-    base = min(free_port(), 65_000)
-    with suppress(UsageError):
-        check_ports(Ports(base))
-        return base
-    return None
 
 
 def done(folder: Path, *arguments: str) -> str:
@@ -113,9 +101,10 @@ def own(server: Postgres, *statements: str) -> None:
 
 
 def members(folder: Path) -> list[dict[str, Any]]:
-    """Everybody in the directory, as the node's administrator sees them."""
+    """Everybody in the directory, as the node's administrator sees them, with all that has happened so far."""
     with Access(DataFolder(folder)).caller("membership") as caller:
-        return list(caller.get("/directory", params={"org": UNION, "limit": 200}).json()["items"])
+        asked = {"org": UNION, "limit": 200, "at_least": caller.position()}
+        return list(caller.get("/directory", params=asked).json()["items"])
 
 
 def joined(folder: Path, seed: int, count: int = 3) -> None:
@@ -130,6 +119,17 @@ def ended(folder: Path, person: str) -> int:
     with access.caller("membership", access.token("steward", "3709")) as caller:
         answer = caller.post(f"/members/{person}/departure", json={"on": "2026-01-02", "reason": "搬家"})
         return int(answer.json()["position"].rpartition(":")[2])
+
+
+def reacted(folder: Path, position: int) -> bool:
+    """Whether assistance is done with the events of membership up to a position."""
+    applied = "select last from cursors where consumer = 'assistance-reactions' and source = 'membership'"
+    return int(statement(folder, 0, "assistance", applied)[0][0]) >= position
+
+
+def eligibility_ended(folder: Path, person: str) -> bool:
+    """Whether assistance has an event of its own about somebody's membership."""
+    return bool(statement(folder, 0, "assistance", "select 1 from events where stream = $1", f"eligibility-{person}"))
 
 
 def of(found: list[dict[str, Any]], person: str) -> dict[str, Any]:
@@ -186,6 +186,7 @@ def test_a_parked_stream_is_tried_again(folder: Path) -> None:
     [member, *_] = [one["person"] for one in members(folder) if one["name"]]
     assert done(folder, "parked", "list").strip() == "nothing is parked"
     position = ended(folder, member)
+    until(lambda: reacted(folder, position), folder, "assistance reacts")
     record = "select convert_from(record, 'utf8')::jsonb ->> 'id' from events where position = $1"
     [[event]] = statement(folder, 0, "membership", record, position)
     where = ("assistance-reactions", "membership", f"member-{member}")
@@ -205,23 +206,21 @@ def test_reactions_go_on_in_a_new_epoch(folder: Path) -> None:
     left = [one["person"] for one in members(folder) if one["name"] and one["status"] == "active"][:2]
     survives = statement(folder, 0, "membership", "select max(position) from events")[0][0]
 
-    def reacted(person: str) -> bool:
-        return bool(statement(folder, 0, "assistance", "select 1 from events where stream = $1", f"eligibility-{person}"))
-
     with at_rest(folder) as server:
         own(server, "create database backup template membership owner membership")
     lost = ended(folder, left[0])
-    until(lambda: reacted(left[0]), folder, "assistance reacts")
+    until(lambda: reacted(folder, lost), folder, "assistance reacts")
+    assert eligibility_ended(folder, left[0])
     with at_rest(folder, again=False) as server:
         own(server, "drop database membership", "alter database backup rename to membership")
-    held = tongxin(folder, "up", "--detach")
-    assert held.returncode == 4
+    refuses(folder)
     refused = tongxin(folder, "history", "new-epoch", "membership")
     assert refused.returncode == 2
     said = done(folder, "history", "new-epoch", "membership", "--give-up")
     assert f"membership is in epoch 1 from position {survives + 1} on" in said
     assert f"assistance-reactions goes on after position {survives} in epoch 1; it had applied up to {lost}" in said
     until(lambda: ready(folder), folder, "the node is ready in its new epoch")
-    ended(folder, left[1])
-    until(lambda: reacted(left[1]), folder, "assistance reacts in the new epoch")
+    again = ended(folder, left[1])
+    until(lambda: reacted(folder, again), folder, "assistance reacts in the new epoch")
+    assert eligibility_ended(folder, left[1])
     assert "after position" in done(folder, "history", "follow", "membership")

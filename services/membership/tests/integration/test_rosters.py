@@ -15,9 +15,9 @@ from membership.rosters.sample import HEADINGS, sample_rows
 from membership.rosters.work import Works
 from node.embedded.postgres import Postgres
 
-from .whole import CITY, ELSEWHERE, OTHER_UNION, UNION, Node, node, settled
+from tests.support import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.timeout(120)
+from .whole import CITY, ELSEWHERE, OTHER_UNION, UNION, Node, node, settled
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def pages(client: httpx.AsyncClient, question: str, limit: int) -> list[st
 
 async def caught_up(app: Application, client: httpx.AsyncClient) -> None:
     """The directory shows everything that has happened."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await client.get(f"/directory?org={CITY}&at_least=membership:{await position(app)}")).status_code == 503:
             continue
 
@@ -193,7 +193,7 @@ async def test_an_interrupted_application_goes_on_and_counts_the_whole(
         with monkeypatch.context() as patched:
             patched.setattr(Rosters, "_apply_batch", killed)
             await client.post(f"/rosters/{view['roster']}/application")
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while batches < 3:
                     await client.get(f"/rosters/{view['roster']}")
                 await asyncio.gather(*(task for task in asyncio.all_tasks() if "_guarded" in repr(task.get_coro())), return_exceptions=True)

@@ -10,6 +10,8 @@ from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import Broker, BrokerUnavailable, Fetched, Message
 from foundation.record import leaf_hash
 
+from tests.support import PATIENCE_SECONDS
+
 
 @pytest.fixture(params=["memory", "kafka"])
 async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
@@ -33,7 +35,7 @@ def messages(first: int, count: int, *, size: int = 200) -> list[Message]:
 async def read(broker: Broker, topic: str, offset: int, count: int) -> Fetched:
     """At least `count` messages, however they are cut."""
     found: list[Message] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(found) < count:
             fetched = await broker.fetch(topic, offset, limit=1_000, timeout_ms=500)
             found += fetched.messages
@@ -102,7 +104,7 @@ async def test_an_offset_past_the_end_continues_at_the_end(broker: Broker, topic
     """As after a wipe: the reader remembers a place that is no more."""
     await broker.produce(topic, messages(0, 3))
     place = 5_000
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while place == 5_000:
             fetched = await broker.fetch(topic, place, limit=10, timeout_ms=200)
             assert fetched.messages == ()
@@ -134,7 +136,7 @@ async def test_a_cancelled_fetch_loses_nothing(broker: Broker, topic: str) -> No
 
 async def test_no_broker_is_said_in_bounded_time() -> None:
     broker = KafkaBroker("127.0.0.1:1", timeout_seconds=1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for call in (broker.produce("t.events", messages(0, 1)), broker.last("t.events"), broker.ensure_topic("t.events")):
             with pytest.raises(BrokerUnavailable):
                 await call

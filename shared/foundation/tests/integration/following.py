@@ -17,6 +17,8 @@ from foundation.record import encode
 from foundation.store.memory import MemoryStore
 from foundation.store.port import NO_LEAF, AppendRequest, Epoch, EventStore, NewEvent, Recorded, StoreUnavailable, StreamAppend
 
+from tests.support import PATIENCE_SECONDS
+
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
 
@@ -134,7 +136,7 @@ class Ledger:
             raise self.fails.pop()
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until something is so that can be seen from outside only."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - nobody announces it

@@ -18,7 +18,7 @@ from foundation.relay import Relay
 from foundation.store.postgres import PostgresStore
 from node.embedded.broker import ApacheKafka, NoidaBroker
 
-from tests.support import embedded_broker
+from tests.support import PATIENCE_SECONDS, embedded_broker
 
 from .following import CATALOGUE, LEDGER, Ledger, LocalSource, count_on, ledger, until
 
@@ -79,10 +79,10 @@ async def test_kills_and_wipes_of_the_broker_lose_and_double_nothing(pool: Pool,
                 relay.start()
         await count_on(store, chance.randrange(5, 40))
         if chance.random() < 0.5:
-            await running.progress.reached((await store.head()).position, 30)
+            await running.progress.reached((await store.head()).position, PATIENCE_SECONDS)
     head = (await store.head()).position
-    await running.progress.reached(head, 60)
-    await until(lambda: relay.state().acknowledged == head, seconds=60)
+    await running.progress.reached(head, PATIENCE_SECONDS)
+    await until(lambda: relay.state().acknowledged == head)
 
     await running.close()
     await relay.close()

@@ -21,6 +21,8 @@ from foundation.store import guard as guard_module
 from foundation.store.port import Appended, AppendRequest, NewEvent, StreamAppend, WritesRefused
 from foundation.tasks import end
 
+from tests.support import PATIENCE_SECONDS
+
 from .log_world import NAME, NOW, SIBLING, TYPE, World, record, world
 
 
@@ -293,7 +295,7 @@ async def publishing(it: World) -> AsyncIterator[None]:
 
 async def until(true: Callable[[], bool]) -> None:
     """Wait for something to have come true, for a minute at the most."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not true():  # noqa: ASYNC110 - what a task of the publisher shows
             await asyncio.sleep(0.01)
 

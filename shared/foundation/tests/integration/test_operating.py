@@ -62,6 +62,11 @@ async def test_what_is_parked_is_shown_and_tried_again(two: Node, monkeypatch: p
         await founded(two, client, "3709")
         await founded(two, client, "3710")
         await until(lambda: opened(two, client, "3710"))
+
+        async def parked() -> bool:  # with the batch's end, after the other unit's desk
+            return bool((await asked(two, client, "GET", "desks/operation/parked")).json())
+
+        await until(parked)
         [one] = (await asked(two, client, "GET", "desks/operation/parked")).json()
         assert one.pop("parked_at")
         assert one == {"source": "units", "key": "unit-3709", "error": "ZeroDivisionError", "events": 1, "first_position": 2}

@@ -15,6 +15,8 @@ from foundation.reactions import Reactions
 from foundation.store.memory import MemoryStore
 from foundation.store.port import Epoch
 
+from tests.support import PATIENCE_SECONDS
+
 from .following import CATALOGUE, LEDGER, NOON, Ledger, LocalSource, count_on, history_of, ledger, until
 from .test_reactions import Issued, tally
 
@@ -45,7 +47,7 @@ async def applied(pool: Pool, source: LocalSource, upto: int) -> Consumer:
     """A consumer that has applied the history up to a position and is at rest."""
     made = consumer(pool, source, Ledger())
     made.start()
-    await made.progress.reached(upto, 10)
+    await made.progress.reached(upto, PATIENCE_SECONDS)
     await made.close()
     return made
 
@@ -58,7 +60,7 @@ async def test_who_has_applied_nothing_that_was_given_up_goes_on_by_itself(pool:
     lose(source, await parted(6, 8), 6, 9)
     again = consumer(pool, source, Ledger())
     again.start()
-    await again.progress.reached(13, 10)
+    await again.progress.reached(13, PATIENCE_SECONDS)
     assert again.state().halted is None
     await again.close()
     assert await ledger(pool) == list(range(14))
@@ -91,7 +93,7 @@ class _World:
     async def follow(self, upto: int) -> None:
         made = consumer(self.pool, self.source, self.effect)
         made.start()
-        await made.progress.reached(upto, 10)
+        await made.progress.reached(upto, PATIENCE_SECONDS)
         await made.close()
 
     def numbers(self) -> Sequence[int]:

@@ -23,6 +23,8 @@ from foundation.store.port import (
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
 
+from tests.support import PATIENCE_SECONDS
+
 from .stores import opened
 
 
@@ -43,7 +45,7 @@ async def admin(migrated: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Reco
 
 async def until(admin: "asyncpg.Connection[asyncpg.Record]", condition: str) -> None:
     """Wait, bounded, until a query of the server's own views says true."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await admin.fetchval(condition):  # noqa: ASYNC110 - the server has no event to wait for
             await asyncio.sleep(0.005)
 
@@ -188,7 +190,7 @@ async def test_a_connection_lost_with_the_batch_under_way(migrated: str, committ
         assert (outcomes[0], outcomes[1], outcomes[3], outcomes[4]) == (Appended(1), Appended(2), Appended(4), Appended(4))
         assert isinstance(outcomes[2], Conflict)
         assert [one.record for one in await store.read(-1)] == [b"before", b"needle", b"without a command", b"y", b"z"]
-        assert await asyncio.wait_for(seen, 20) == [0, 1, 2, 3, 4]
+        assert await asyncio.wait_for(seen, PATIENCE_SECONDS) == [0, 1, 2, 3, 4]
         assert await store.append([request("a-4")]) == [Appended(5)]
 
 
@@ -224,8 +226,9 @@ async def test_the_writers_server_process_killed_again_and_again(
                 )
 
         async def call(caller: int) -> list[str]:
-            texts = []
-            for number in range(40):
+            texts: list[str] = []
+            while len(texts) < 40 or not kills:
+                number = len(texts)
                 text = f"{caller}.{number}"
                 outcome = await writer.submit(request(f"s-{caller}", number, text=text, command=key() if caller % 2 else None))
                 assert isinstance(outcome, Appended)

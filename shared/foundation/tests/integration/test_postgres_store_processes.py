@@ -20,7 +20,7 @@ from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
 from node.embedded.postgres import Postgres
 
-from tests.support import started_postgres
+from tests.support import PATIENCE_SECONDS, started_postgres
 
 from .stores import opened
 
@@ -51,7 +51,7 @@ async def test_racing_processes_make_one_gapless_history_in_commit_order(migrate
     seen: list[Recorded] = []
 
     async def poll(pool: Pool) -> None:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(seen) < total:
                 batch = await PostgresStore(pool).read(len(seen) - 1, limit=50)
                 assert [one.position for one in batch] == list(range(len(seen), len(seen) + len(batch)))
@@ -84,13 +84,13 @@ async def test_subscribers_hear_other_processes_at_once_and_through_a_lost_liste
     ):
         heard = asyncio.ensure_future(anext(batches))
         await theirs.append([request("a-1")])
-        assert [one.position for one in await asyncio.wait_for(heard, 20)] == [0]
+        assert [one.position for one in await asyncio.wait_for(heard, PATIENCE_SECONDS)] == [0]
         admin = await asyncpg.connect(migrated)
         assert await admin.fetchval(kill) == 2
         await admin.close()
         await theirs.append([request("a-2")])
         heard = asyncio.ensure_future(anext(batches))
-        assert [one.position for one in await asyncio.wait_for(heard, 20)] == [1]
+        assert [one.position for one in await asyncio.wait_for(heard, PATIENCE_SECONDS)] == [1]
 
 
 # ------------------------------------------------------------------------------------------------ a crashing server
@@ -146,7 +146,7 @@ async def test_a_server_killed_under_load_loses_nothing_acknowledged(own_postgre
 
 
 async def reached(list_: list[bytes], length: int) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(list_) < length:  # noqa: ASYNC110 - a bound on progress, not a moment
             await asyncio.sleep(0.01)
 

@@ -17,6 +17,8 @@ from foundation.rebuild import ensure_built
 from foundation.store.memory import MemoryStore
 from foundation.store.port import Recorded
 
+from tests.support import PATIENCE_SECONDS
+
 from .toy import UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, units
 
 
@@ -24,11 +26,11 @@ async def test_follows_from_before_its_start_and_on(pool: Pool, store: MemorySto
     await append(store, UnitPlaced(unit="1", parent=None, name="city"), UnitPlaced(unit="2", parent="1", name="county"))
     runner = ProjectionRunner(group(), store, pool)
     await runner.start()
-    await runner.reached(1, 5)
+    await runner.reached(1, PATIENCE_SECONDS)
     assert await units(pool) == [("1", None, "city"), ("2", "1", "county")]
 
     position = await append(store, UnitRenamed(unit="2", name="district"), UnitClosed(unit="1"))
-    await runner.reached(position, 5)
+    await runner.reached(position, PATIENCE_SECONDS)
     assert await units(pool) == [("2", "1", "district")]
     assert runner.standing().condition == "following"
     assert runner.standing().lag == 0
@@ -40,7 +42,7 @@ async def test_a_restart_applies_nothing_twice(pool: Pool, store: MemoryStore) -
         runner = ProjectionRunner(group(), store, pool)
         await runner.start()
         position = await append(store, UnitPlaced(unit="1", parent=None, name=str(n)))
-        await runner.reached(position, 5)
+        await runner.reached(position, PATIENCE_SECONDS)
         await runner.close()
     assert await pool.fetchval("select events from unit_counts") == 3
 
@@ -48,7 +50,7 @@ async def test_a_restart_applies_nothing_twice(pool: Pool, store: MemoryStore) -
 async def test_thousands_wait_for_their_own_positions(pool: Pool, store: MemoryStore) -> None:
     runner = ProjectionRunner(group(), store, pool)
     await runner.start()
-    waits = [asyncio.create_task(runner.reached(n, 20)) for n in reversed(range(3_000))]
+    waits = [asyncio.create_task(runner.reached(n, PATIENCE_SECONDS)) for n in reversed(range(3_000))]
     await asyncio.sleep(0)
     await append(store, *[UnitPlaced(unit=str(n), parent=None, name="n") for n in range(3_000)])
     await asyncio.gather(*waits)
@@ -65,9 +67,9 @@ async def test_racing_runners_apply_every_event_once(pool: Pool, store: MemorySt
     for n in range(40):
         position = await append(store, UnitPlaced(unit=str(n % 3), parent=None, name=str(n)))
         # All of them follow by the second event, and are pushed the next one at the same moment.
-        await asyncio.gather(*(runner.reached(position, 20) for runner in runners))
+        await asyncio.gather(*(runner.reached(position, PATIENCE_SECONDS) for runner in runners))
     for runner in runners:
-        await runner.reached(position, 20)
+        await runner.reached(position, PATIENCE_SECONDS)
         await runner.close()
     assert await pool.fetchval("select sum(events) from unit_counts") == 40
 
@@ -98,7 +100,7 @@ async def test_a_runner_that_slept_does_not_apply_what_others_have_applied(pool:
     await other._catch_up(start, await store.read(-1), 0)
     position = await append(store, *[UnitPlaced(unit="1", parent=None, name=str(n)) for n in (3, 4)])
     store.woken.set()  # its second batch begins with an event that the other has applied
-    await asleep.reached(position, 10)
+    await asleep.reached(position, PATIENCE_SECONDS)
     assert await pool.fetchval("select events from unit_counts") == 5
     await asleep.close()
     await store.close()
@@ -113,7 +115,7 @@ async def test_cursor_and_tables_move_together_or_not_at_all(pool: Pool, store: 
     await broken.start()
     await append(store, UnitPlaced(unit="1", parent=None, name="city"))
     with pytest.raises(Halted, match="ZeroDivisionError"):
-        await broken.reached(0, 5)
+        await broken.reached(0, PATIENCE_SECONDS)
     assert broken.standing().condition == "halted"
     await broken.close()
     assert await units(pool) == []
@@ -122,7 +124,7 @@ async def test_cursor_and_tables_move_together_or_not_at_all(pool: Pool, store: 
 
     repaired = ProjectionRunner(group(), store, pool)
     await repaired.start()
-    await repaired.reached(0, 5)
+    await repaired.reached(0, PATIENCE_SECONDS)
     assert await units(pool) == [("1", None, "city")]
     await repaired.close()
 
@@ -140,7 +142,7 @@ async def test_what_passes_by_itself_is_tried_again(pool: Pool, store: MemorySto
 
     runner = ProjectionRunner(group(replace(UNITS, apply=flickers)), store, pool)
     await runner.start()
-    await runner.reached(await append(store, UnitPlaced(unit="1", parent=None, name="city")), 10)
+    await runner.reached(await append(store, UnitPlaced(unit="1", parent=None, name="city")), PATIENCE_SECONDS)
     assert await pool.fetchval("select events from unit_counts") == 1
     await runner.close()
 
@@ -155,10 +157,10 @@ async def test_an_unknown_version_of_a_known_type_halts(pool: Pool, store: Memor
     runner = ProjectionRunner(group(), store, pool)
     await runner.start()
     await append(store, Elsewhere(unit="1"), UnitPlaced(unit="1", parent=None, name="city"))
-    await runner.reached(1, 5)
+    await runner.reached(1, PATIENCE_SECONDS)
     await append(store, Renamed2(unit="1"))
     with pytest.raises(Halted, match="EventTypeUnknown"):
-        await runner.reached(2, 5)
+        await runner.reached(2, PATIENCE_SECONDS)
     await runner.close()
 
 
@@ -179,7 +181,7 @@ async def test_several_projections_in_one_transaction_and_only_what_they_want(po
     )
     runner = ProjectionRunner(group(UNITS, closed), store, pool)
     await runner.start()
-    await runner.reached(await append(store, UnitPlaced(unit="1", parent=None, name="city"), UnitClosed(unit="1")), 5)
+    await runner.reached(await append(store, UnitPlaced(unit="1", parent=None, name="city"), UnitClosed(unit="1")), PATIENCE_SECONDS)
     assert seen == [UnitClosed]
     assert await pool.fetchval("select at from closed") == 1
     await runner.close()
@@ -208,15 +210,15 @@ def test_restrictions_are_checked_where_they_are_declared() -> None:
 async def test_an_older_program_stops_when_a_newer_one_has_taken_over(pool: Pool, store: MemoryStore) -> None:
     old = ProjectionRunner(group(), store, pool)
     await old.start()
-    await old.reached(await append(store, UnitPlaced(unit="1", parent=None, name="city")), 5)
+    await old.reached(await append(store, UnitPlaced(unit="1", parent=None, name="city")), PATIENCE_SECONDS)
     await ensure_built(group(replace(UNITS, version=2)), store, pool)
     await append(store, UnitPlaced(unit="2", parent="1", name="county"))
     with pytest.raises(Halted, match="newer program"):
-        await old.reached(1, 5)
+        await old.reached(1, PATIENCE_SECONDS)
     await old.close()
     new = ProjectionRunner(group(replace(UNITS, version=2)), store, pool)
     await new.start()
-    await new.reached(1, 5)
+    await new.reached(1, PATIENCE_SECONDS)
     counted = await pool.fetch("select unit, events from unit_counts order by unit")
     assert [tuple(row) for row in counted] == [("1", 1), ("2", 1)]
     await new.close()

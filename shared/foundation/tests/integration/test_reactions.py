@@ -20,6 +20,8 @@ from foundation.reactions import Issue, Reaction, Reactions, reacts_to
 from foundation.store.memory import MemoryStore
 from foundation.store.port import StoreUnavailable
 
+from tests.support import PATIENCE_SECONDS
+
 from .following import CATALOGUE, NOON, Counted, LocalSource, count_on, mangled, messages_of, until
 
 TOPIC = "numbers.events"
@@ -108,7 +110,7 @@ class World:
         consumer = self.consumer()
         consumer.start()
         try:
-            await consumer.progress.reached((await self.store.head()).position, 10)
+            await consumer.progress.reached((await self.store.head()).position, PATIENCE_SECONDS)
         finally:
             await consumer.close()
 
@@ -139,7 +141,7 @@ async def test_unreliable_delivery_and_an_unreliable_store_give_exactly_once_eff
     for _ in range(3):
         await count_on(world.store, 25)
         await world.broker.produce(TOPIC, mangled(await messages_of(world.store), chance))
-    await asyncio.gather(*(consumer.progress.reached(74, 20) for consumer in racing))
+    await asyncio.gather(*(consumer.progress.reached(74, PATIENCE_SECONDS) for consumer in racing))
     for consumer in racing:
         await consumer.close()
 
@@ -216,7 +218,7 @@ async def test_replays_race_with_the_consumer_and_each_other_without_overtaking(
         await count_on(world.store, 10)
         await world.broker.produce(TOPIC, (await messages_of(world.store))[-10:])
     await replays
-    await consumer.progress.reached(104, 10)
+    await consumer.progress.reached(104, PATIENCE_SECONDS)
     await world.parked.replay("count-2")
     await consumer.close()
 
@@ -249,12 +251,12 @@ async def test_only_one_at_a_time_works_on_a_parked_key(world: World) -> None:
     await until(lambda: began > 0)
     await count_on(world.store, 5)
     consumer.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await world.pool.fetchval("select count(*) from pg_locks where not granted") < 2:
             assert began == 1
     finish.set()
     await asyncio.gather(*replays)
-    await consumer.progress.reached(9, 10)
+    await consumer.progress.reached(9, PATIENCE_SECONDS)
     await consumer.close()
     await world.parked.replay("count-2")
 
@@ -270,7 +272,7 @@ async def test_what_passes_by_itself_never_parks(world: World) -> None:
     assert consumer.state().trouble == "StoreUnavailable"
     assert await world.parked.list() == []
     world.issued.away = 0
-    await consumer.progress.reached(4, 20)
+    await consumer.progress.reached(4, PATIENCE_SECONDS)
     await consumer.close()
     assert sorted(world.issued.accepted.values()) == [0, 1, 2, 3, 4]
 

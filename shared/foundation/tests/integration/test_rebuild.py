@@ -20,6 +20,8 @@ from foundation.store.port import Head, Recorded, StoreUnavailable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support import PATIENCE_SECONDS
+
 from .toy import CATALOGUE, UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, tables, units
 
 
@@ -27,7 +29,7 @@ async def followed(store: MemoryStore, pool: Pool, position: int, of: Projection
     """Apply everything up to a position live."""
     runner = ProjectionRunner(of or group(), store, pool)
     await runner.start()
-    await runner.reached(position, 10)
+    await runner.reached(position, PATIENCE_SECONDS)
     await runner.close()
 
 
@@ -63,7 +65,7 @@ async def test_live_and_rebuilt_are_identical(pool: Pool, batches: list[list[Eve
     position = 0
     for batch in batches:
         position = await append(store, *batch)
-    await runner.reached(position, 10)
+    await runner.reached(position, PATIENCE_SECONDS)
     live, shown = await digest_of(pool), await units(pool)
     before, rebuilds.RANGE_EVENTS = rebuilds.RANGE_EVENTS, range_events
     try:
@@ -114,12 +116,12 @@ async def test_readers_see_no_gap_while_events_come_in_and_rebuilds_run(pool: Po
 
     others = [asyncio.create_task(write()), *(asyncio.create_task(read()) for _ in range(3))]
     for _ in range(8):
-        await runner.reached(runner.position + 20, 10)
+        await runner.reached(runner.position + 20, PATIENCE_SECONDS)
         await rebuild(group(), store, pool)
     done.set()
     await asyncio.gather(*others)
     head = await store.head()
-    await runner.reached(head.position, 10)
+    await runner.reached(head.position, PATIENCE_SECONDS)
     assert await pool.fetchval("select sum(events) from unit_counts") == head.position + 1
     assert reads > 20
     assert runner.standing().condition == "following"
@@ -207,7 +209,7 @@ async def test_a_raised_version_rebuilds_at_start_and_old_tables_are_seen_until_
     assert await units(pool) == [("1", None, "city"), ("2", "1", "district")]
     assert runner.standing().condition == "starting"
     go.set()
-    await runner.reached(4, 10)
+    await runner.reached(4, PATIENCE_SECONDS)
     assert [tuple(row) for row in await pool.fetch("select * from units order by unit")] == [("1", 0), ("2", 0), ("3", 0)]
     with pytest.raises(asyncpg.UndefinedTableError):
         await pool.fetch("select * from unit_counts")
@@ -240,7 +242,7 @@ async def test_a_cursor_of_another_history_means_a_rebuild(pool: Pool, store: Me
     await append(restored, CITY[0], UnitRenamed(unit="1", name="other"))
     runner = ProjectionRunner(group(), restored, pool)
     await runner.start()
-    await runner.reached(await append(restored, CITY[1]), 10)
+    await runner.reached(await append(restored, CITY[1]), PATIENCE_SECONDS)
     assert await units(pool) == [("1", None, "other"), ("2", "1", "county")]
     assert await pool.fetchval("select last from cursors") == 2
     await runner.close()
@@ -253,14 +255,14 @@ async def test_a_reader_that_holds_the_view_delays_the_switch_but_nobody_else(
     monkeypatch.setattr(rebuilds, "SWITCH_LOCK_SECONDS", 0.05)
     runner = ProjectionRunner(group(), store, pool)
     await runner.start()
-    await runner.reached(await append(store, *CITY), 10)
+    await runner.reached(await append(store, *CITY), PATIENCE_SECONDS)
     async with pool.acquire() as report:
         transaction = report.transaction()
         await transaction.start()
         await report.fetch("select * from units")
         rebuilding = asyncio.create_task(rebuild(group(), store, pool))
         for n in range(10):
-            await runner.reached(await append(store, UnitRenamed(unit="1", name=str(n))), 10)
+            await runner.reached(await append(store, UnitRenamed(unit="1", name=str(n))), PATIENCE_SECONDS)
             assert await pool.fetchval("select name from units where unit = '1'") == str(n)
         assert not rebuilding.done()
         await transaction.rollback()

@@ -17,6 +17,8 @@ from foundation.record import leaf_hash
 from foundation.replay import DatabaseNotEmpty, RootDiffers, replay
 from foundation.store.memory import MemoryStore
 
+from tests.support import PATIENCE_SECONDS
+
 from .toy import UNITS, UnitClosed, UnitPlaced, UnitRenamed, append, group, tables
 
 
@@ -44,7 +46,7 @@ async def followed(store: MemoryStore, pool: Pool, events: Sequence[Event]) -> l
     position = await append(store, *events)
     runner = ProjectionRunner(group(), store, pool)
     await runner.start()
-    await runner.reached(position, 10)
+    await runner.reached(position, PATIENCE_SECONDS)
     await runner.close()
     return [one.record for one in await store.read(-1, limit=10_000)]
 

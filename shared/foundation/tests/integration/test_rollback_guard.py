@@ -17,6 +17,8 @@ from foundation.store.port import NO_LEAF, Appended, AppendRequest, Head, NewEve
 from foundation.store.postgres import PostgresStore
 from foundation.store.writer import GroupCommit
 
+from tests.support import PATIENCE_SECONDS
+
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 TYPE = "test.Happened.v1"
 
@@ -262,7 +264,7 @@ async def test_what_a_witness_says_while_the_own_database_is_away_is_asked_again
 
 
 async def refused(node: Node) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while node.guard.refusal is None:  # noqa: ASYNC110 - the guard has no event for it, and needs none
             await asyncio.sleep(0.001)
 
@@ -276,5 +278,5 @@ async def test_a_witness_that_hangs_is_silent(node: Node, monkeypatch: pytest.Mo
 
     witness: Witness = hangs
     guard = RollbackGuard(node.pool, {"hung": witness})
-    await asyncio.wait_for(guard.check(), 20)
+    await asyncio.wait_for(guard.check(), PATIENCE_SECONDS)
     assert guard.refusal is None

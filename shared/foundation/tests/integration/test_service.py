@@ -1,14 +1,22 @@
 """Services as their composition roots declare them, whole: two of them on PostgreSQL, vault and a broker in memory."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import pytest
+from foundation.cursor import Connection
 from foundation.erasure.eraser import Eraser
-from foundation.life import EXIT_DEAD
+from foundation.history import Happened
+from foundation.life import EXIT_DEAD, patiently
+from foundation.projection_runner import ProjectionRunner
+from foundation.projections import Tables
 from foundation.store.writer import GroupCommit
 from foundation.vault.postgres import PostgresVault
 
+from . import two_services
 from .two_services import ADMIN, Node, running, until
 
 BODY = {"parent": "37", "chair": "c" * 32, "chair_name": "李四光"}
@@ -61,6 +69,37 @@ async def test_what_was_answered_survives_a_restart(two: Node) -> None:
         assert again.json() == {**first.json(), "repeated": True}
         other = await client.post("http://units/units/3709", json=BODY, headers=two.headers(idempotency_key="k2"))
         assert (other.status_code, other.json()["type"]) == (409, "urn:tongxin:problem:unit-exists")
+
+
+async def test_a_start_waits_for_its_views_however_long_they_take(two: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade a view is made anew from a history that may be long: who gave up would only begin again."""
+    async with running(two, "units"):
+        pass
+    go, late = asyncio.Event(), 0
+
+    async def slowly(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
+        await go.wait()
+        await two_services.list_names(connection, tables, batch)
+
+    reached = ProjectionRunner.reached
+
+    async def impatiently(self: ProjectionRunner, position: int, timeout_seconds: float | None = None) -> None:
+        nonlocal late
+        try:
+            await reached(self, position, timeout_seconds)
+        except TimeoutError:
+            late += 1
+            if late == 3:
+                go.set()
+            raise
+
+    monkeypatch.setattr(two_services, "CHAIRS", replace(two_services.CHAIRS, version=2, apply=slowly))
+    monkeypatch.setattr(ProjectionRunner, "reached", impatiently)
+    monkeypatch.setattr("foundation.running.WAIT_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(patiently, "__kwdefaults__", {"seconds_max": 0})  # where waiting has a bound, it is over
+    async with running(two, "units") as client:
+        assert late >= 3
+        assert (await client.get("http://units/chairs", headers=two.headers())).json() == {"37": "张三丰"}
 
 
 async def test_money_waits_for_the_source_of_authority(two: Node) -> None:

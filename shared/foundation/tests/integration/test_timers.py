@@ -17,6 +17,8 @@ from foundation.rebuild import rebuild
 from foundation.store.memory import MemoryStore
 from foundation.timers import Cancel, Due, Schedule, Timers, timer_projection
 
+from tests.support import PATIENCE_SECONDS
+
 from .toy import NOON, UnitClosed, UnitPlaced, UnitRenamed, append, group
 
 
@@ -49,7 +51,7 @@ class Commands:
 
     async def until(self, timer: str) -> None:
         """Wait until this one is the last that was issued."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while self.issued[-1:] != [timer]:
                 self._more.clear()
                 await self._more.wait()

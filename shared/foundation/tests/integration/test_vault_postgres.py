@@ -3,7 +3,6 @@
 import asyncio
 import os
 import stat
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from foundation.vault.masterkey import MasterKey, MasterKeyUnusable
 from foundation.vault.port import Key, KeyDestroyed, KeyOf, Opening, PurposeForbidden, Tombstone, VaultUnavailable
 from foundation.vault.postgres import PostgresVault
 
-from tests.support import as_role
+from tests.support import PATIENCE_SECONDS, as_role
 
 from .following import until
 
@@ -52,7 +51,7 @@ async def test_an_erasure_reaches_the_memory_of_other_processes(vault_dsn: str, 
         await other.keys_for([KeyOf((ANN,), "m")])
         assert isinstance((await other.keys([key.kid]))[key.kid], Key)
         await one.erase(ANN, purposes=None, basis="asked for", at=NOW)
-        await until(lambda: other.held_for(KeyOf((ANN,), "m")) is None, seconds=2.5)
+        await until(lambda: other.held_for(KeyOf((ANN,), "m")) is None)
         assert isinstance((await other.keys([key.kid]))[key.kid], Tombstone)
 
 
@@ -68,7 +67,7 @@ async def test_what_was_sealed_here_opens_without_another_trip(vault_dsn: str, m
             assert await vault.keys([made.kid]) == {made.kid: made}
         await connection.close()
         await Keeper(vault_dsn, master).flag_confidential("m")
-        await until(lambda: vault.held_for(KeyOf((BEA,), "m")) is None, seconds=2.5)
+        await until(lambda: vault.held_for(KeyOf((BEA,), "m")) is None)
         [again] = await vault.keys_for([KeyOf((BEA,), "m")])
         assert (await vault.keys([again.kid])) == {made.kid: made._replace(confidential=True, cipher=ANY)}
 
@@ -95,9 +94,9 @@ async def test_no_key_is_made_past_an_erasure_under_way(vault_dsn: str, master: 
         asked = asyncio.create_task(vault.keys_for([KeyOf((ANN,), "m")]))
         waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
         observer = await asyncpg.connect(vault_dsn)
-        deadline = time.monotonic() + 10
-        while not asked.done() and not await observer.fetchval(waiting):
-            assert time.monotonic() < deadline
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not asked.done() and not await observer.fetchval(waiting):
+                pass
         await transaction.commit()
         with pytest.raises(KeyDestroyed):
             await asked

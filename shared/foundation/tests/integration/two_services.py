@@ -27,7 +27,7 @@ from foundation.settings import Settings
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 
-from tests.support import as_role, by_name, issuer_of
+from tests.support import PATIENCE_SECONDS, as_role, by_name, issuer_of
 
 SINCE = date(2020, 1, 1)
 ADMIN = "a" * 32
@@ -248,7 +248,7 @@ async def running(two: Node, *names: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def until(what: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until(what: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
     """Return once it is so. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not await what():  # noqa: ASYNC110 - it asks another service over HTTP

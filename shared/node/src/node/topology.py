@@ -33,6 +33,9 @@ VAULT = "vault"
 POSTGRES_PORT, VAULT_PORT, BROKER_PORT = 10, 11, 12
 """Offsets from the base port: the services' PostgreSQL, the vault's, the broker."""
 
+PORTS = BROKER_PORT + 1
+"""So many from the base port on are the node's."""
+
 POSTGRES_SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "120",

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import typer
-from node import lifecycle, status
+from node import status
 from node.cli import app
 from node.embedded.ports import free_port
-from node.errors import UsageError
 from node.folder import DataFolder, NodeConfig, NodeState, PartState
-from node.topology import BASE_PORT_MAX, Ports
+from node.topology import BASE_PORT_MAX, PORTS
 from typer.testing import CliRunner, Result
 
 PERSON = "0f" * 16
@@ -34,18 +33,8 @@ def folder(place: Path) -> DataFolder:
     """A node that was started once and does not run."""
     folder = DataFolder(place / "node")
     folder.create()
-    folder.save_config(NodeConfig(base_port=_free_base()))
+    folder.save_config(NodeConfig(base_port=free_port(PORTS)))
     return folder
-
-
-def _free_base() -> int:
-    while True:
-        base = min(free_port(), BASE_PORT_MAX)
-        try:
-            lifecycle.check_ports(Ports(base))
-        except UsageError:
-            continue
-        return base
 
 
 def tongxin(folder: DataFolder | Path, *words: object) -> Result:
@@ -129,7 +118,7 @@ def test_the_published_status_is_what_was_promised() -> None:
 
 def test_ports_that_cannot_be_had_are_not_settled(folder: DataFolder) -> None:
     before = folder.config()
-    other = _free_base()
+    other = free_port(PORTS)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", other + 1))
         taken.listen()
