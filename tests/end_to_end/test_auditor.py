@@ -19,6 +19,7 @@ from node.errors import NodeError
 from node.replay import Live, Replay, run
 
 from shared.foundation.tests.log.sample import WITNESS, checkpoint, key_of, put, write
+from tests.support import PATIENCE_SECONDS
 
 from .running_node import BOSS, TOP, RunningNode, until
 
@@ -86,7 +87,7 @@ async def replayed(node: RunningNode, folder: Path, dsn: str, **options: Any) ->
             return "not running"
         answer = asyncio.run_coroutine_threadsafe(
             node.get(f"{service}/operation/digests", by="service:node", source=source, at=position), loop
-        ).result(20)
+        ).result(PATIENCE_SECONDS)
         return digests_in(answer.json()) if answer.status_code == 200 else str(answer.json()["detail"])
 
     return await asyncio.to_thread(partial(run, FolderFiles(folder), dsn, live=live, **options))

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import PATIENCE_SECONDS
+
 PROGRAM = Path(__file__).parent / "independent"
 
 
@@ -35,7 +37,7 @@ class Independent:
 
     def stop(self) -> None:
         """End the process."""
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def _as_base64(data: object) -> str:
@@ -49,11 +51,11 @@ def independent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Independen
     go = shutil.which("go")
     if go is None:
         pytest.skip("no `go`: the log's formats are compared with other implementations only where Go is installed")
-    fetched = subprocess.run([go, "mod", "download"], cwd=PROGRAM, capture_output=True, text=True, check=False)
-    if fetched.returncode:
-        pytest.skip(
-            f"Go's modules cannot be had, so the log's formats are not compared with other implementations: {fetched.stderr[-200:]}"
-        )
+    try:
+        subprocess.run([go, "mod", "download"], cwd=PROGRAM, capture_output=True, text=True, timeout=120, check=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        why = f"{error} {str(error.stderr).strip()[-200:]}"
+        pytest.skip(f"Go's modules cannot be had, so the log's formats are not compared with other implementations: {why}")
     binary = tmp_path_factory.mktemp("independent") / "independent"
     subprocess.run([go, "build", "-mod=readonly", "-buildvcs=false", "-o", binary, "."], cwd=PROGRAM, check=True)
     program = Independent(binary)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import psutil
 
 from node import lifecycle, processes
 from node.embedded.ports import free_port
@@ -78,8 +77,5 @@ def _open(url: str, accounts: Mapping[str, str], folder: DataFolder) -> None:
 
 def _restart(folder: DataFolder) -> None:
     """The supervisor starts what ends, with the settings of now."""
-    running = processes.marked(folder.root).get("assistance", [])
-    for process in running:
-        process.terminate()
-    psutil.wait_procs(running, timeout=SECONDS_MAX)
+    processes.stop(processes.marked(folder.root).get("assistance", []), grace_seconds=SECONDS_MAX)
     lifecycle.wait_ready(folder, None, lambda _: None)
