@@ -5,12 +5,14 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+from contracts.values import CHINA, day_in_china
 from foundation.clock import Clock, SystemClock
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.settings import Settings
@@ -20,6 +22,17 @@ from node.embedded.postgres import Postgres
 
 PATIENCE_SECONDS = 120
 """How long a test waits for what should be so in a moment: a bound for whoever waits in vain, that costs nothing where it comes."""
+
+
+class Midday:
+    """The machine's clock, set to noon in China on the day on which the tests began: none of them runs into the next day."""
+
+    BEGAN = SystemClock().now()
+    DAY = day_in_china(BEGAN)
+
+    def now(self) -> datetime:
+        """This moment."""
+        return datetime.combine(self.DAY, time(12), CHINA).astimezone(UTC) + (SystemClock().now() - self.BEGAN)
 
 
 class Server(Protocol):

@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import httpx
 import uvicorn
-from contracts.values import day_in_china, resident_check
+from contracts.values import resident_check
 from foundation.commands import Actor
 from foundation.decider import Decider
 from node.embedded.postgres import Postgres
 
-from tests.support import PATIENCE_SECONDS
+from tests.support import PATIENCE_SECONDS, Midday
 
 from ..end_to_end.running_node import BOSS, TOP, RunningNode, running_node
 
@@ -43,7 +42,7 @@ STEWARD, APPROVER, CLERK, AUDITOR, AGENCY = (letter * 32 for letter in "bcdef")
 FINANCE = "f1" * 16
 OUTSIDER, OUTSIDE_ADMIN, FORMER, FORMER_ADMIN, TO_COME, ORPHAN, NOBODY = (f"{number}" * 32 for number in range(7))
 CHINESE = re.compile("[一-鿿]")
-TODAY = day_in_china(datetime.now(UTC)).isoformat()
+TODAY = Midday.DAY.isoformat()
 _APPOINTED = (
     (STEWARD, "steward", TOP),
     (APPROVER, "approver", VILLAGE),

@@ -2,13 +2,14 @@
 
 import base64
 import json
-import time
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from foundation.http.tokens import SigningKey
+
+from tests.support import Midday
 
 from ..end_to_end.running_node import BOSS
 from .routes import FILTERED, KNOWN_TO_ALL, OPEN, PUBLIC, WITNESS, Route, routes
@@ -113,7 +114,7 @@ def test_an_appointment_that_ends_today_is_over_today(it: Served) -> None:
 
 def _bad_tokens(it: Served) -> dict[str, str]:
     key, stranger = it.node.key, SigningKey(Ed25519PrivateKey.generate())
-    now = int(time.time())
+    now = int(Midday().now().timestamp())
     good: dict[str, Any] = {"iss": "urn:tongxin:node:3709", "aud": "tongxin", "sub": STEWARD, "iat": now, "nbf": now, "exp": now + 600}
     signed = key.sign(good)
     head, body, signature = signed.split(".")

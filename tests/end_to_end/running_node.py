@@ -16,7 +16,7 @@ import rights.main
 from assistance.settings import Settings as AssistanceSettings
 from foundation.broker.memory import MemoryBroker
 from foundation.broker.port import Broker
-from foundation.clock import Clock, SystemClock
+from foundation.clock import Clock
 from foundation.http.tokens import NodeIssuer, SigningKey
 from foundation.running import Parts
 from foundation.service import Service
@@ -27,7 +27,7 @@ from membership.settings import Settings as MembershipSettings
 from node.embedded.postgres import Postgres
 from node.topology import SERVICES
 
-from tests.support import PATIENCE_SECONDS, as_role, by_name, execute, fresh_database, issuer_of
+from tests.support import PATIENCE_SECONDS, Midday, as_role, by_name, execute, fresh_database, issuer_of
 
 TOP = "3709"
 BOSS = "a" * 32
@@ -108,9 +108,7 @@ async def running_node(
     servers = {**dict.fromkeys(names, postgres), "vault": vault or postgres}
     async with AsyncExitStack() as stack:
         databases = {name: await stack.enter_async_context(fresh_database(on, f"e2e_{name}_{suffix}")) for name, on in servers.items()}
-        yield await stack.enter_async_context(
-            _started(databases, suffix, folder, Parts(clock or SystemClock(), broker or MemoryBroker()), bank)
-        )
+        yield await stack.enter_async_context(_started(databases, suffix, folder, Parts(clock or Midday(), broker or MemoryBroker()), bank))
     for name in names:
         await execute(servers["vault"], f'drop role "{name}_{suffix}"')
 

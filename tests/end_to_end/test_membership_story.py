@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from contracts.values import day_in_china, resident_check
+from contracts.values import resident_check
+
+from tests.support import Midday
 
 from .running_node import BOSS, TOP, RunningNode, until
 
@@ -25,7 +27,7 @@ DIVISIONS = f"""code,name,level,parent
 {OTHER_VILLAGE},黄前村委会,community,370902002
 """
 CLERK, STEWARD, OTHER_CLERK, COUNTY_APPROVER, STRANGER = (letter * 32 for letter in "bcdef")
-TODAY = day_in_china(datetime.now(UTC)).isoformat()
+TODAY = Midday.DAY.isoformat()
 
 
 def identity(order: int) -> str:

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,19 @@ from contracts.assistance import (
 from contracts.assistance.applications import Facts
 from contracts.kernel import Event
 from contracts.membership import Level
-from contracts.values import day_in_china
 from foundation.commands import Actor
 from foundation.decider import JointDecider, Part
 from foundation.http.caller import Application
 from node.embedded.postgres import Postgres
 
 from tests.end_to_end.running_node import TOP, running_node
+from tests.support import Midday
 
 from ..unit.test_programmes import WARMTH, changed
 from ..unit.world import ACCOUNT, APPROVER, COUNTY, LINE, PAPER, UNION
 
 BY = Actor("specification", TOP, "0" * 32)
-TODAY = day_in_china(datetime.now(UTC))
+TODAY = Midday.DAY
 
 Past = Sequence[tuple[Part, Sequence[Event]]]
 PAST: JointDecider[Past] = JointDecider(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -128,7 +127,7 @@ async def test_reports_come_late_twice_or_broken(bank: Bank) -> None:
 async def test_what_comes_back_is_in_the_statement(bank: Bank) -> None:
     await bank.http.put("/behaviour", json={"returned_every": 2})
     await bank.send(pain("m1", ("王伟", "62220003", "30"), ("刘洋", "62220004", "20.50")))
-    today = datetime.now(UTC).date()
+    today = (await bank.log("transferred"))[0]["at"][:10]
     answer = await bank.http.get(f"/statements/{UNION}/{today}")
     told = XmlParser().from_bytes(answer.content, Statement).bk_to_cstmr_stmt
     assert told is not None
