@@ -137,6 +137,9 @@ class Relay:
         previous = NO_LEAF if last < 0 else await self._store.leaf_at(last)
         if previous is None:
             raise LookupError(f"the checkpoint {last} is beyond the end of the history")
+        if (await self._store.head()).position == last:
+            # Broker and database have answered, and nothing waits to be sent that could show that the trouble is over.
+            self._trouble = None
         async with aclosing(cast("Any", self._store.subscribe(last))) as batches:
             async for batch in batches:
                 self._head = max(self._head, batch[-1].position)

@@ -145,6 +145,24 @@ async def test_a_dead_broker_does_not_stop_the_history_and_shows_as_lag(pool: Po
     await relay.close()
 
 
+async def test_trouble_is_over_when_the_broker_answers_though_nothing_is_left_to_send(pool: Pool) -> None:
+    class Dead(MemoryBroker):
+        alive = False
+
+        async def last(self, topic: str) -> Message | None:
+            if not self.alive:
+                raise BrokerUnavailable("dead")
+            return await super().last(topic)
+
+    broker = Dead()
+    relay = Relay(await history_of(0), broker, pool, topic=TOPIC, lease_seconds=0.3)
+    relay.start()
+    await until(lambda: relay.state().trouble == "BrokerUnavailable")
+    broker.alive = True
+    await until(lambda: relay.state().trouble is None)
+    await relay.close()
+
+
 async def test_a_new_epoch_is_sent_from_its_start(pool: Pool) -> None:
     class Epochs(MemoryStore):
         epoch = 0
