@@ -73,6 +73,7 @@ def asked(it: Served) -> list[Asked]:
         of("GET", "/exceptions", AUDITOR, organisation=TOP),
         of("POST", "/exceptions/{exception}/settlement", path={"exception": found["exception"]}),
         of("GET", "/due", AUDITOR, organisation=VILLAGE),
+        of("GET", "/double-entries", AUDITOR, organisation=VILLAGE),
         of("POST", "/batches", body=batch_body),
         of("GET", "/batches", AUDITOR, organisation=VILLAGE),
         of("GET", "/batches/{batch}", APPROVER, path=here),

@@ -21,7 +21,7 @@ from node.embedded.postgres import Postgres
 from simulated_bank.app import create_app
 
 from .aid import ACCOUNTANT, APPROVER, CLERK, COUNTY, PAPER, Aid, account, aid
-from .running_node import until
+from .running_node import TOP, until
 
 OWN = "3709000000000001"
 MAKER, CHECKER, PAYER = ACCOUNTANT, "a9" * 16, "a8" * 16
@@ -140,6 +140,16 @@ async def compared(story: Aid, day: date) -> dict[str, Any]:
     return dict(answer.json())
 
 
+async def waiting(story: Aid) -> list[tuple[str, str, str]]:
+    """What waits for a second person in the city and below, page by page."""
+    page = await story.see("payments/double-entries", organisation=TOP, limit=1)
+    found = list(page["items"])
+    while page["next"] is not None:
+        page = await story.see("payments/double-entries", organisation=TOP, limit=1, cursor=page["next"])
+        found += page["items"]
+    return [(one["subject"], one["zh"], one["entered_by"]) for one in found]
+
+
 def bank_day(story: Aid) -> date:
     """The bank books by UTC."""
     return story.clock.now().date()
@@ -164,7 +174,9 @@ async def test_a_wrong_account_is_corrected(postgres: Postgres, tmp_path: Path, 
         assert (await it.see(here))["code"] == "BE01"
         await it.send(f"{here}/account", right | {"paper": "7" * 64}, by=CHECKER)  # another paper is another entry
         assert (await it.see(here))["code"] == "BE01"
+        assert await waiting(it) == [(entitlement, "更正收款账户", MAKER), (entitlement, "更正收款账户", CHECKER)]
         await it.send(f"{here}/account", right, by=CHECKER)
+        assert await waiting(it) == [(entitlement, "更正收款账户", CHECKER)], "nobody else has that paper"
         assert (await it.see(here))["code"] is None
 
         second = await batched(it, 1, 200_000)

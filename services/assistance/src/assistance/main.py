@@ -13,6 +13,7 @@ from foundation.service import AuthorityFrom, Service
 
 import assistance.applications.api as applications
 import assistance.batches.api as batches
+import assistance.double_entry.api as double_entry
 import assistance.eligibility.api as eligibility
 import assistance.funds.api as funds
 import assistance.hardship.api as hardship
@@ -33,6 +34,7 @@ from assistance.batches.sending import Sender
 from assistance.batches.standing import STANDING as BATCHES
 from assistance.beneficiaries.beneficiary import BENEFICIARY
 from assistance.double_entry.entry import ENTRY
+from assistance.double_entry.waiting import WAITING
 from assistance.eligibility.eligibility import ELIGIBILITY
 from assistance.eligibility.people import PEOPLE
 from assistance.funds.budget_line import BUDGET_LINE
@@ -76,7 +78,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             *(PROGRAMME, FILE, PLACE, INTERESTS, BENEFICIARY, APPLICATION, DECISION, NOTICE, OBLIGATION, DISCRETION),
             *(PAYMENT, BATCH, PAYMENT_ACCOUNT, BANK_FILE, ENTRY),
         ],
-        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED, APPLICATIONS, FILES, NAMES, PAYMENTS, BATCHES],
+        projections=[PEOPLE, PROPOSALS, LEDGER, LEVELS, OWED, APPLICATIONS, FILES, NAMES, PAYMENTS, BATCHES, WAITING],
         reactions=[*REACTIONS, erases_on(membership.ErasureOrdered)],
         timers=TIMERS,
         routers=[
@@ -84,7 +86,7 @@ def create_app(settings: Settings, *, parts: Parts | None = None) -> Service:
             *(programmes.router, hardship.router, interests.router, applications.router, applications.deciding(calendar)),
             *(notices.router, notices.posting(calendar), obligations.router, obligations.paying_first(calendar)),
             lists.router,
-            *(batches.router, payments.router, reconciliation.router, reconciliation.comparing(bank)),
+            *(batches.router, payments.router, double_entry.router, reconciliation.router, reconciliation.comparing(bank)),
         ],
         readers={kept.category: AUDITED for kept in (FILE, APPLICATION, NOTICE, OBLIGATION, PAYMENT)},
         migrations=[files("assistance") / "migrations"],

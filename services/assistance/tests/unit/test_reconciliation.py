@@ -1,8 +1,11 @@
 """Accounts that pay, double entry by two people, a batch's findings, paying by hand, and the texts of exceptions."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import assistance
 import pytest
 from assistance.applications.application import Paid
 from assistance.applications.errors import DutiesNotSeparated as CaseDutiesNotSeparated
@@ -23,6 +26,7 @@ from assistance.programmes.definition import definition
 from assistance.reconciliation import errors as refusals
 from assistance.reconciliation import exceptions
 from assistance.reconciliation.account import PAYMENT_ACCOUNT, Compare, OpenAccount, Resume
+from assistance.reconciliation.api import HAND_IN
 from contracts.assistance.hardship import BankAccount
 from contracts.assistance.payments import (
     Channel,
@@ -35,7 +39,7 @@ from contracts.assistance.payments import (
     PaymentsResumed,
 )
 from foundation.decider import NOON, Part, given
-from foundation.texts import LANGUAGES
+from foundation.texts import LANGUAGES, catalogue
 
 from .test_programmes import WARMTH, changed
 from .world import APPROVER, CLERK, COUNTY, LI, LINE, PAYER, WANG, World
@@ -124,6 +128,13 @@ def test_it_takes_two_who_enter_the_same(world: World) -> None:
     assert (events[1].resumed_by, events[1].approved_by) == ("1" * 32, "2" * 32)  # type: ignore[attr-defined]
     assert world.state(ENTRY, "e" * 64).done
     assert [type(event) for event in world.ask_joint(ENTER, enter("2" * 32))] == [EnteredOnce], "another time it takes two again"
+
+
+def test_whatever_takes_two_people_has_its_words() -> None:
+    source = "\n".join(path.read_text("utf-8") for path in Path(assistance.__file__).parent.rglob("api.py"))
+    acts = set(re.findall(r'enter\(app, caller, "([a-z-]+)"', source)) | {HAND_IN}
+    for language in LANGUAGES:
+        assert catalogue("assistance.double_entry", f"acts.{language}.po").keys() == acts
 
 
 def test_what_cannot_be_done_is_said_to_the_first() -> None:
