@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -161,6 +162,7 @@ class Money(Load):
         super().__init__(node, seed)
         self.bank = bank
         self._turns: Iterator[str] = iter(())
+        self._incidents = 0
         self.funds: Counter[str] = Counter()
         """By organisation, how many there are."""
         self.choice = Random(f"money {seed}")
@@ -239,8 +241,10 @@ class Money(Load):
         return list(await asyncio.gather(*(self._application(next(self._turns)) for _ in range(count))))
 
     async def _application(self, person: str) -> Case:
+        self._incidents += 1
+        incident_on = f"{date.fromisoformat(TODAY) - timedelta(days=self._incidents)}"
         body = {"organisation": VILLAGE, "programme": "medical", "person": person, "account": self._account(), "on": TODAY}
-        application = await self.done(CLERK, "/aid/applications", body)
+        application = await self.done(CLERK, "/aid/applications", body | {"incident_on": incident_on})
         here = f"/aid/applications/{application}"
         await self.done(CLERK, f"{here}/documents", {"kind": "invoices", "digest": PAPER})
         found = {"facts": {"serious_illness": True, "third_party_pays": False, "self_paid_fen": 1}, "visitors": [VISITOR]}

@@ -35,7 +35,7 @@ def asked(it: Served) -> list[Asked]:
     living = {"members": [{"person": person, "relation": "applicant"}], "circumstances": {}, "account": ACCOUNT} | on
     household = sent("/hardship/files", living | {"organisation": VILLAGE})
     into = sent("/hardship/files", living | {"organisation": VILLAGE, "members": [{"person": other, "relation": "applicant"}]})
-    wanted = {"organisation": VILLAGE, "programme": "medical-relief", "person": person, "account": ACCOUNT} | on
+    wanted = {"organisation": VILLAGE, "programme": "medical-relief", "person": person, "account": ACCOUNT, "incident_on": TODAY} | on
     application, posted, emergency = (sent("/aid/applications", wanted) for _ in range(3))
     facts = {"serious_illness": True, "third_party_pays": False, "self_paid_fen": 1_500_000}
     visit = {"facts": facts, "visitors": [CLERK], "visited_on": TODAY}
@@ -91,6 +91,12 @@ def asked(it: Served) -> list[Asked]:
         of("GET", "/aid/agenda", organisation=VILLAGE, programme="medical-relief"),
         of("POST", "/aid/applications/{application}/account", body={"account": ACCOUNT}, path=application_path),
         of("POST", "/aid/applications/{application}/documents", body={"kind": "diagnosis", "digest": PAPER}, path=application_path),
+        of(
+            "POST",
+            "/aid/applications/{application}/setting-apart",
+            body={"apart_from": emergency, "reason": "…"},
+            path=application_path,
+        ),
         of("POST", "/aid/applications/{application}/verification", body=visit, path=application_path),
         of("POST", "/aid/applications/{application}/submission", body=stamped, path=application_path),
         of("POST", "/aid/applications/{application}/return", APPROVER, why, application_path),
@@ -131,7 +137,7 @@ def asked(it: Served) -> list[Asked]:
 
 
 def _listed(wanted: dict[str, Any]) -> dict[str, Any]:
-    applicant = {name: wanted[name] for name in ("person", "account")}
+    applicant = {name: wanted[name] for name in ("person", "account", "incident_on")}
     return {name: value for name, value in wanted.items() if name not in applicant} | {"applicants": [applicant]}
 
 

@@ -24,6 +24,7 @@ DUTIES = {
     "/aid/submission-lists": MAKERS,
     "/aid/applications/{application}/account": MAKERS,
     "/aid/applications/{application}/documents": MAKERS,
+    "/aid/applications/{application}/setting-apart": MAKERS,
     "/aid/applications/{application}/verification": MAKERS,
     "/aid/applications/{application}/submission": MAKERS,
     "/aid/applications/{application}/return": {"approver"},

@@ -191,7 +191,8 @@ class Aid:
 
     async def drafted(self, programme: str, person: str, papers: Sequence[str] = (), *, by: str = CLERK, **more: Any) -> str:
         """An application, with its papers."""
-        body = {"organisation": VILLAGE, "programme": programme, "person": person, "account": account(), "on": f"{self.today}"} | more
+        body = {"organisation": VILLAGE, "programme": programme, "person": person, "account": account(), "on": f"{self.today}"}
+        body |= {"incident_on": f"{self.today}"} | more
         application = await self.send("aid/applications", body, by=by)
         for kind in papers:
             await self.attached(application, kind, by=by)

@@ -35,6 +35,8 @@ OUTSIDER = "f1" * 16
 PAPER = "8" * 64
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
 TODAY = day_in_china(NOW)
+SINCE = {"on": f"{TODAY}", "incident_on": f"{TODAY}"}
+"""Asked for on the day on which it happened."""
 PAPERS = ("diagnosis", "settlement", "invoices")
 ILL = {"serious_illness": True, "third_party_pays": False, "self_paid_fen": 1_500_000}
 ACCOUNT = {"bank": "农行泰山支行", "name": "王伟", "number": "6228480000000000000"}
@@ -116,7 +118,7 @@ async def member(it: RunningNode, order: int) -> str:
 
 async def submitted(it: RunningNode, person: str, **facts: Any) -> str:
     """An application that went all the way up."""
-    body = {"organisation": VILLAGE, "programme": "medical-relief", "person": person, "account": ACCOUNT, "on": f"{TODAY}"}
+    body = {"organisation": VILLAGE, "programme": "medical-relief", "person": person, "account": ACCOUNT, **SINCE}
     application = await ok(it, "aid/applications", body, by=CLERK)
     here = f"aid/applications/{application}"
     for kind in PAPERS:
@@ -189,7 +191,7 @@ async def test_just_over_a_threshold_a_meeting_and_then_the_city(node: RunningNo
 
 async def test_lists_by_union_and_stage_with_names_and_without_relatives(node: RunningNode) -> None:
     people = [await member(node, order) for order in (1, 2, 3)]
-    body = {"organisation": VILLAGE, "programme": "medical-relief", "account": ACCOUNT, "on": f"{TODAY}"}
+    body = {"organisation": VILLAGE, "programme": "medical-relief", "account": ACCOUNT, **SINCE}
     drafts = [await ok(node, "aid/applications", body | {"person": one, "name": "欧阳小红"}, by=CLERK) for one in people]
     await ok(node, f"aid/applications/{drafts[1]}/withdrawal", {"on": f"{TODAY}"}, by=CLERK)
 
@@ -313,7 +315,7 @@ async def test_an_invented_table_and_another_unions_file_are_refused(node: Runni
     living = {"organisation": VILLAGE, "members": [{"person": other, "relation": "applicant"}], "circumstances": {}, "account": ACCOUNT}
     household = await ok(node, "hardship/files", living | {"on": f"{TODAY}"}, by=STEWARD)
     await node.appoint(OUTSIDER, "clerk", OTHER_COUNTY)
-    wanted = {"programme": "medical-relief", "account": ACCOUNT, "on": f"{TODAY}"}
+    wanted = {"programme": "medical-relief", "account": ACCOUNT, **SINCE}
     foreign = wanted | {"organisation": OTHER_COUNTY, "person": other, "household": household}
     await until(lambda: _drafts(node, wanted | {"organisation": OTHER_COUNTY, "person": person}))
     await no(node, "aid/applications", foreign, "not-permitted", by=OUTSIDER)

@@ -46,7 +46,10 @@ async def test_a_list_is_taken_whole_or_not_at_all(node: RunningNode) -> None:
     await no(node, "hardship/level-lists", levels, "not-permitted", by=STRANGER)
     await ok(node, "hardship/level-lists", levels, by=APPROVER)
 
-    applicants = [{"person": person, "household": file, "account": ACCOUNT} for person, file in zip(people, files, strict=True)]
+    applicants = [
+        {"person": person, "household": file, "account": ACCOUNT, "incident_on": f"{TODAY}"}
+        for person, file in zip(people, files, strict=True)
+    ]
     asked = {"organisation": VILLAGE, "programme": "medical-relief", "applicants": applicants} | ON
     drafted = await node.post("assistance/aid/application-lists", asked, by=STEWARD)
     assert drafted.status_code == 201, drafted.text

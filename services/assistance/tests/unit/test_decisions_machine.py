@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from itertools import combinations
 from typing import Any, cast
 
 from assistance.applications import commands
@@ -23,6 +25,7 @@ from contracts.assistance.applications import (
     DecisionTaken,
     DocumentAttached,
     GrantRevoked,
+    IncidentSetApart,
 )
 from contracts.assistance.funds import FundsReserved, ReservationVoided
 from contracts.assistance.programmes import ProgrammeDefinition
@@ -97,7 +100,21 @@ class Decisions(RuleBasedStateMachine):
 
     @rule(name=names, programme=programmes, person=people, household=households, by=staff)
     def draft(self, name: str, programme: str, person: str, household: str | None, by: str) -> None:
-        self.asked(lambda: self.world.draft(name, programme, person=person, household=household, by=by))
+        self.asked(lambda: self.world.draft(name, programme, person=person, household=household, by=by, incident_on=self.incident(name)))
+
+    def incident(self, name: str) -> date:
+        """Every other application is about the same."""
+        return self.world.today - timedelta(days=NAMES.index(name) % 2)
+
+    def is_for(self, granted: AidGranted) -> str:
+        """What a grant is for: the day of the incident as it was told at first, or the year."""
+        drafted = next(one for one in self.told(granted.application) if isinstance(one, ApplicationDrafted))
+        return f"{drafted.incident_on}" if granted.programme == CAPPED else granted.period
+
+    @rule(name=names, other=names, by=staff)
+    def set_apart(self, name: str, other: str, by: str) -> None:
+        if self.programme_of(name) is not None:
+            self.asked(lambda: self.world.ask(APPLICATION, name, commands.SetApart(name, other, "…", by)))
 
     @rule(name=names, by=staff, visitor=staff, self_paid_fen=st.sampled_from((1_000_000, 1_500_000, 2_500_000)))
     def verify(self, name: str, by: str, visitor: str, self_paid_fen: int) -> None:
@@ -192,6 +209,8 @@ class Decisions(RuleBasedStateMachine):
                     found.add(by)
                 case ApplicationVerified(verified_by=by, visitors=visitors):
                     found |= {by, *visitors}
+                case IncidentSetApart(set_apart_by=by):
+                    found.add(by)
                 case _:
                     pass
         return found
@@ -244,7 +263,13 @@ class Decisions(RuleBasedStateMachine):
     @invariant()
     def once_in_a_period_and_within_the_caps(self) -> None:
         standing = self.standing()
-        assert max(Counter((one.person, one.programme, one.period) for one in standing).values(), default=0) <= 1
+        apart = {frozenset((one.application, one.apart_from)) for one in self.happened(IncidentSetApart)}
+        for one, other in combinations(standing, 2):
+            if (one.person, one.programme) == (other.person, other.programme) and self.is_for(one) == self.is_for(other):
+                assert one.programme == CAPPED, "twice in a year"
+                assert frozenset((one.application, other.application)) in apart, (
+                    "twice for one incident, and nobody said that it is another"
+                )
         assert sum(one.programme == SHARED for one in standing) <= 1, "the household has it once, whoever of it asks, however they ask"
         for person in (WANG, LI):
             assert sum(one.programme == YEARLY for one in standing if one.person == person) <= 1

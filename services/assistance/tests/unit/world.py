@@ -45,6 +45,7 @@ class World:
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now
+        self.incidents = 0
         self.streams: defaultdict[str, list[Event]] = defaultdict(list)
 
     @property
@@ -104,7 +105,9 @@ class World:
     def draft(
         self, application: str, programme: str, *, person: str = WANG, household: str | None = None, by: str = CLERK, **more: Any
     ) -> None:
+        self.incidents += 1  # each application is about something of its own, where nothing else is said
         told: dict[str, Any] = {
+            "incident_on": self.today - timedelta(days=self.incidents),
             "payee": person,
             "statement": "…",
             "account": ACCOUNT,

@@ -171,7 +171,7 @@ class Story:
         union = VILLAGE if payer.organisation == COUNTY else payer.organisation
         body = {"organisation": union, "programme": payer.programme, "person": person, "account": self._account(person, name)}
         of_household = {"household": household} if payer.organisation == COUNTY else {}
-        asked = self._send("aid/applications", body | of_household | {"on": f"{self._today}"}, payer.clerk)
+        asked = self._send("aid/applications", body | of_household | dict.fromkeys(("on", "incident_on"), f"{self._today}"), payer.clerk)
         paper = {"kind": "diagnosis", "digest": PAPER}
         yield Told("application", payer.said, self._send(f"aid/applications/{asked.id}/documents", paper, payer.clerk))
         at_once = {"line": self._line(payer), "fen": payer.fen}

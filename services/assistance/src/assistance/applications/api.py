@@ -71,7 +71,7 @@ async def require_files(caller: Calling, app: Application, households: Iterable[
 @router.post(
     "/aid/applications",
     status_code=201,
-    responses=problems(*_CASE, *_RULES, errors.OutOfSeason, errors.FileNeeded, errors.PayeeNotGuardian),
+    responses=problems(*_CASE, *_RULES, errors.OutOfSeason, errors.FileNeeded, errors.PayeeNotGuardian, errors.IncidentNeeded),
 )
 async def draft(body: requests.DraftBody, caller: Caller, app: App) -> Accepted:
     """Ask for a programme's aid; clerk or steward of the union. The answer's stream names the application."""
@@ -96,6 +96,16 @@ async def attach(application: ApplicationId, body: requests.AttachBody, caller: 
     it = await require(application, MAKERS, caller, app)
     command = commands.Attach(application, it.case.programme, body.kind, body.digest, caller.principal)
     return await app.handle_joint(ATTACH, command, by=caller)
+
+
+@router.post("/aid/applications/{application}/setting-apart", responses=problems(*_CASE))
+async def set_apart(application: ApplicationId, body: requests.SetApartBody, caller: Caller, app: App) -> Accepted:
+    """Declare that it is about another incident than an application that was granted; clerk or steward of the union, decided by others."""
+    it = await require(application, MAKERS, caller, app)
+    await require_unconcerned(caller, app, it.case.people)
+    await found(body.apart_from, app)
+    command = commands.SetApart(application, body.apart_from, body.reason, caller.principal)
+    return await app.handle(APPLICATION, application, command, by=caller)
 
 
 @router.post(
@@ -179,6 +189,7 @@ def deciding(calendar: WorkingDays) -> Router:
             errors.AmountNotEntitled,
             errors.HigherLevelNeeded,
             AlreadyGranted,
+            errors.IncidentDuplicate,
             AidIsStopped,
             LevelUnknown,
         ),

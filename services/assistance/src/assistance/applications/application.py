@@ -22,6 +22,7 @@ from contracts.assistance.applications import (
     ApplicationWithdrawn,
     DocumentAttached,
     GrantRevoked,
+    IncidentSetApart,
 )
 from contracts.kernel import Event, OrgCode, PersonId
 from contracts.membership import Level
@@ -32,8 +33,10 @@ from msgspec.structs import replace
 class Case(Struct, frozen=True):
     """What stays with an application through all its stages.
 
-    `version` counts its events. `people`: whose matter it is. `makers`: who drafted, attached, verified or submitted. `decided_by`: who
-    decided on it so far. `floor`: the level that it takes at least, after an appeal. `grants`: how often aid was granted so far.
+    `incident`: the day of what it is for, or the case of rights that it is; `apart`: applications that are about another one, although of
+    that day. `version` counts its events. `people`: whose matter it is. `makers`: who drafted, attached, verified, submitted or set it
+    apart. `decided_by`: who decided on it so far. `floor`: the level that it takes at least, after an appeal. `grants`: how often aid was
+    granted so far.
     """
 
     organisation: OrgCode
@@ -43,6 +46,8 @@ class Case(Struct, frozen=True):
     payee: PersonId
     has_account: bool
     people: frozenset[PersonId] = frozenset()
+    incident: str | None = None
+    apart: frozenset[str] = frozenset()
     version: int = 1
     makers: frozenset[str] = frozenset()
     documents: frozenset[tuple[str, str]] = frozenset()
@@ -165,6 +170,7 @@ def evolve(application: Application, event: Event) -> Application:
             payee=event.payee,
             has_account=event.account is not None,
             people=frozenset({event.person, event.payee, *event.people}),
+            incident=event.case or (None if event.incident_on is None else event.incident_on.isoformat()),
             makers=makers,
         )
         return Draft(case)
@@ -191,6 +197,8 @@ def _evolve_known(application: Known, event: Event) -> Application:
             return Submitted(_made(case, event.submitted_by), found)
         case Verified() | Submitted(), ApplicationReturned():
             return Draft(case)
+        case _, IncidentSetApart():
+            return replace(application, case=_made(replace(case, apart=case.apart | {event.apart_from}), event.set_apart_by))
         case _, AccountGiven():
             return replace(application, case=_made(replace(case, has_account=True), event.given_by))
         case _, ApplicationWithdrawn():

@@ -15,7 +15,8 @@ from contracts.membership import Digest, Level, Principal
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Ask for a programme's aid. `above`: the union and all above it, whose programmes are for its people."""
+    """Ask for a programme's aid. `above`: the union and all above it, whose programmes are for its people. `incident_on`: the day of what
+    it is for, where the programme helps once for each incident."""
 
     application: ApplicationId
     organisation: OrgCode
@@ -29,6 +30,7 @@ class Draft:
     by: Principal
     above: tuple[OrgCode, ...]
     name: str | None = None
+    incident_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,16 @@ class Return:
     """Send it back for revision."""
 
     application: ApplicationId
+    reason: str
+    by: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class SetApart:
+    """Declare that it is about another incident than an application that was granted for one of the same day."""
+
+    application: ApplicationId
+    apart_from: ApplicationId
     reason: str
     by: Principal
 
@@ -257,5 +269,5 @@ class FollowUp:
     on: date
 
 
-Command = GiveAccount | Withdraw | Appeal | MarkInstructed | MarkPaid | Acknowledge | FollowUp
+Command = GiveAccount | SetApart | Withdraw | Appeal | MarkInstructed | MarkPaid | Acknowledge | FollowUp
 """What an application decides alone."""

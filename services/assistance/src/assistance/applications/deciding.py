@@ -27,7 +27,7 @@ from assistance.applications import commands, errors
 from assistance.applications.application import Case, Submitted, Verification, stage
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import concerned
-from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, granted_in, may_receive, not_granted
+from assistance.beneficiaries.beneficiary import BENEFICIARY, AlreadyGranted, Beneficiary, Count, granted_for, granted_in, may_receive
 from assistance.desk import Desk, once
 from assistance.funds.budget_line import BUDGET_LINE, opened
 from assistance.funds.commands import ITEMS_MAX, Reserve
@@ -85,11 +85,14 @@ def kin_of(definition: ProgrammeDefinition, file: HardshipFile | None) -> tuple[
     return tuple(one.person for one in file.members) if per_household and isinstance(file, Live) else ()
 
 
-def period_of(definition: ProgrammeDefinition, application: str, day: date) -> str:
-    """What a grant of this day is for. A season belongs to the year it began in, and so does what is decided after it, until the next."""
+def period_of(definition: ProgrammeDefinition, application: str, day: date, incident: str | None = None) -> str:
+    """What a grant of this day is for. A season belongs to the year it began in, and so does what is decided after it, until the next.
+
+    `incident`: what the application says of its own; one that was drafted under other rules and says nothing is one by itself.
+    """
     match definition.period:
         case Period.incident:
-            return application
+            return incident or application
         case Period.lifetime:
             return "lifetime"
         case Period.year:
@@ -98,6 +101,15 @@ def period_of(definition: ProgrammeDefinition, application: str, day: date) -> s
             return str(day.year - not_begun)
         case _:
             assert_never(definition.period)
+
+
+def only_once(definition: ProgrammeDefinition, case: Case, period: str, *together: Beneficiary) -> None:
+    """Raises AlreadyGranted, IncidentDuplicate where one of those that count together has been helped for this before."""
+    twice = granted_for(case.programme, period, *together, apart=case.apart)
+    if twice and definition.period is Period.incident:
+        raise errors.IncidentDuplicate(twice[0], period)
+    if twice:
+        raise AlreadyGranted(twice[0], period)
 
 
 # ------------------------------------------------------------------------------------------------------------- the rule
@@ -256,9 +268,9 @@ class _Sitting:
         household = home_of(definition, case, self.desk)
         counted = counted_with(definition, case.person, household)
         may_receive(*(self.desk.state(BENEFICIARY, record) for record in (case.person, *one.doubles)))
-        period = period_of(definition, one.application, self.today)
+        period = period_of(definition, one.application, self.today, case.incident)
         together = [self.desk.state(BENEFICIARY, record) for record in dict.fromkeys((*counted, *one.doubles, *one.kin))]
-        not_granted(case.programme, period, *together)
+        only_once(definition, case, period, *together)
         year_fen, year_times = granted_in(self.today.year, case.programme, *together)
         failures = live_failures(definition, Today(one.standing, self.today, year_fen, year_times))
         if found.failed or failures:
@@ -290,7 +302,7 @@ class _Sitting:
             granted_on=self.today,
         )
         for record in counted:
-            self.desk.ask(BENEFICIARY, record, Count(counting(granted, record)))
+            self.desk.ask(BENEFICIARY, record, Count(counting(granted, record), case.apart))
         return granted
 
     def _refused(self, one: commands.Settle, application: Submitted, reason: str) -> AidRefused:

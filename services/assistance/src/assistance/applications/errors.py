@@ -24,6 +24,22 @@ class ApplicationElsewhere(Refusal):
         super().__init__(application=application, stage=stage)
 
 
+class IncidentNeeded(Refusal):
+    """The programme helps once for each incident: the application has to say on which day it happened."""
+
+    status = 422
+
+    def __init__(self, programme: str) -> None:
+        super().__init__(programme=programme)
+
+
+class IncidentDuplicate(Refusal):
+    """The beneficiary was helped for an incident of that day already: somebody has to say whether this is another one."""
+
+    def __init__(self, application: str, incident: str) -> None:
+        super().__init__(application=application, incident=incident)
+
+
 class DutiesNotSeparated(Refusal):
     """Maker, checker and payer of one case are three people (DOMAIN 0)."""
 

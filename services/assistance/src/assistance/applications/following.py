@@ -11,6 +11,7 @@ from contracts.assistance.applications import (
     AidInstructed,
     AidPaid,
     ApplicationWithdrawn,
+    IncidentSetApart,
 )
 from contracts.kernel import Event
 from contracts.values import day_in_china
@@ -55,6 +56,11 @@ def decide(command: commands.Command, application: Application, now: datetime) -
         # From the decision on it takes two people (payments.CorrectAccount): nobody alone turns granted money to another account.
         case commands.GiveAccount(_, account, by), Draft() | Verified() | Submitted():
             return [AccountGiven(application=name, payee=found.case.payee, account=account, given_by=by)]
+        case commands.SetApart(_, other), Draft() | Verified() | Submitted() if other in found.case.apart:
+            return []
+        case commands.SetApart(_, other, reason, by), Draft() | Verified() | Submitted():
+            person = found.case.person
+            return [IncidentSetApart(application=name, apart_from=other, person=person, reason=reason, set_apart_by=by)]
         case commands.Withdraw(), Withdrawn():
             return []
         case commands.Withdraw(_, on), Draft() | Verified() | Submitted():

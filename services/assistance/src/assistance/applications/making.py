@@ -17,6 +17,7 @@ from contracts.assistance.applications import (
     Facts,
 )
 from contracts.assistance.hardship import HouseholdMember
+from contracts.assistance.programmes import Period
 from contracts.kernel import Event, PersonId
 from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
@@ -56,6 +57,10 @@ def _draft(command: commands.Draft, states: Sequence[Any], now: datetime) -> Seq
         raise ProgrammeUnknown(command.programme)  # of another union, for its own people
     if not in_season(rules.definition, command.on):
         raise errors.OutOfSeason(command.programme)
+    if rules.definition.period is Period.incident and command.incident_on is None:
+        raise errors.IncidentNeeded(command.programme)
+    if command.incident_on is not None:
+        not_to_come(command.incident_on, now)
     _belongs(command, file, needed=rules.definition.needs_file)
     people = file.people if isinstance(file, Live) else ()
     no_conflict(command.by, states[2], {command.person, command.payee, *people})
@@ -70,6 +75,7 @@ def _draft(command: commands.Draft, states: Sequence[Any], now: datetime) -> Seq
         name=command.name,
         statement=command.statement,
         account=command.account,
+        incident_on=command.incident_on,
         drafted_by=command.by,
         drafted_on=command.on,
     )

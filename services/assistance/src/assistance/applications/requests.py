@@ -37,6 +37,10 @@ class ApplicantBody(Body):
     person: PersonId
     household: RecordId | None = None
     payee: PersonId | None = Field(default=None, description="The person, where nobody else is named.")
+    incident_on: Day | None = Field(
+        default=None,
+        description="The day of the admission to hospital, the accident, the disaster: needed where the programme helps once for each.",
+    )
     name: Line | None = Field(default=None, description="The applicant's name; a public notice shows its first character only.")
     statement: Text | None = None
     account: AccountBody | None = None
@@ -64,6 +68,7 @@ class WantedBody(Body):
             by,
             above,
             applicant.name,
+            applicant.incident_on,
         )
 
 
@@ -78,6 +83,11 @@ class GiveAccountBody(Body):
 class AttachBody(Body):
     kind: Word
     digest: Digest
+
+
+class SetApartBody(Body):
+    apart_from: ApplicationId = Field(description="The application that was granted for an incident of the same day.")
+    reason: Text
 
 
 class VerifyBody(Body):
@@ -206,6 +216,8 @@ class ApplicationView(Body):
     entitled_fen: int | None
     failed: list[str]
     lacking: list[str]
+    duplicate_of: list[ApplicationId] = Field(description="Granted for an incident of the same day, and not told apart 疑似重复.")
+    apart_from: list[ApplicationId] = Field(description="Of the same day, and declared to be about another incident 另一事由.")
     decided_at: NextDecision | None
     seen: SeenBody | None
     grant: GrantView | None

@@ -1,16 +1,17 @@
 """Applications as they stand today, with what they lack and where they are decided: one, or a whole table's."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from contracts.assistance.applications import ApplicationId
 from contracts.assistance.programmes import ProgrammeCode
 from foundation.http.caller import Application as App
 
 from assistance.applications.application import Known, Refused, Submitted, Verified, stage
-from assistance.applications.deciding import counted_with, digest_of, lacking, unnamed
+from assistance.applications.deciding import counted_with, digest_of, lacking, period_of, unnamed
 from assistance.applications.requests import ApplicationView, GrantView, NextDecision, SeenBody
 from assistance.asking import homes, standings
-from assistance.beneficiaries.beneficiary import BENEFICIARY, granted_in
+from assistance.beneficiaries.beneficiary import BENEFICIARY, granted_for, granted_in
 from assistance.hardship.file import FILE, HardshipFile, Live
 from assistance.programmes.assessment import Live as Today
 from assistance.programmes.assessment import live_failures, payable, step_for
@@ -38,13 +39,28 @@ async def views(found: Mapping[ApplicationId, Known], app: App) -> Sequence[Appl
     known = []
     for (application, it), whose in zip(found.items(), counted, strict=True):
         case = it.case
-        fen, times = granted_in(app.today().year, case.programme, *(granted[record] for record in whose))
+        together, definition = [granted[record] for record in whose], rules[case.programme].definition
+        fen, times = granted_in(app.today().year, case.programme, *together)
+        period = period_of(definition, application, app.today(), case.incident)
+        twice = granted_for(case.programme, period, *together, apart={application, *case.apart})
         today = Today(members.get(case.person), app.today(), fen, times)
-        known.append(_view(application, it, rules[case.programme], today, None if case.household is None else files[case.household]))
+        file = None if case.household is None else files[case.household]
+        known.append(_view(application, it, _Around(rules[case.programme], today, file, twice)))
     return known
 
 
-def _view(application: ApplicationId, it: Known, rules: Published, today: Today, file: HardshipFile | None) -> ApplicationView:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What an application is seen with: the rules, the day's facts, the file, and what was granted for the same."""
+
+    rules: Published
+    today: Today
+    file: HardshipFile | None
+    twice: list[ApplicationId]
+
+
+def _view(application: ApplicationId, it: Known, around: _Around) -> ApplicationView:
+    rules, today, file = around.rules, around.today, around.file
     case, definition = it.case, rules.definition
     verified = it.found if isinstance(it, Verified | Submitted | Refused) else None
     entitled = failed = lacks = at = seen = None
@@ -74,6 +90,8 @@ def _view(application: ApplicationId, it: Known, rules: Published, today: Today,
         entitled_fen=entitled,
         failed=failed or [],
         lacking=lacks or [],
+        duplicate_of=around.twice,
+        apart_from=sorted(case.apart),
         decided_at=at,
         seen=seen,
         grant=None if grant is None else GrantView(**{name: getattr(grant, name) for name in GrantView.model_fields}),

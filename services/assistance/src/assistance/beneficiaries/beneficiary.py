@@ -3,6 +3,7 @@
 One stream per beneficiary, read and written by every grant, so that once-only rules and yearly caps hold under any concurrency.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import assert_never
@@ -28,9 +29,10 @@ class AidIsStopped(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A grant counts from now on."""
+    """A grant counts from now on. `apart`: applications that were for another incident, although of the same day."""
 
     granted: AidCounted
+    apart: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,10 @@ def evolve(beneficiary: Beneficiary, event: Event) -> Beneficiary:
 
 def decide(command: Command, beneficiary: Beneficiary, now: datetime) -> list[Event]:
     match command:
-        case Count(granted):
+        case Count(granted, apart):
             may_receive(beneficiary)
-            not_granted(granted.programme, granted.period, beneficiary)
+            if twice := granted_for(granted.programme, granted.period, beneficiary, apart=apart):
+                raise AlreadyGranted(twice[0], granted.period)
             return [granted]
         case Uncount(id, entitlement):
             counted = any(one.entitlement == entitlement for one in beneficiary.grants)
@@ -117,9 +120,7 @@ def granted_in(year: int, programme: str, *together: Beneficiary) -> tuple[int, 
     return sum(grants.values()), len(grants)
 
 
-def not_granted(programme: str, period: str, *beneficiaries: Beneficiary) -> None:
-    """Raises AlreadyGranted where one of them has the programme's aid for the period."""
-    for beneficiary in beneficiaries:
-        for one in beneficiary.grants:
-            if (one.programme, one.period) == (programme, period):
-                raise AlreadyGranted(one.application, one.period)
+def granted_for(programme: str, period: str, *together: Beneficiary, apart: Collection[str] = ()) -> list[str]:
+    """The applications by which they have the programme's aid for the period, but for those that are told apart."""
+    grants = (one for record in together for one in record.grants if (one.programme, one.period) == (programme, period))
+    return list(dict.fromkeys(one.application for one in grants if one.application not in apart))

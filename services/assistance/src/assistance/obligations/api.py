@@ -94,7 +94,7 @@ def paying_first(calendar: WorkingDays) -> Router:
         responses=problems(
             *(applications.ApplicationUnknown, applications.ApplicationElsewhere, applications.DutiesNotSeparated),
             *(applications.ApprovalStale, applications.NotEligible, applications.EligibleNotCompliant, applications.HigherLevelNeeded),
-            applications.FileNeeded,
+            *(applications.FileNeeded, applications.IncidentDuplicate),
             *(errors.PayFirstNotOffered, errors.EmergencyAmountTooHigh, errors.DiscretionCutOff, errors.ExposureTooHigh),
             *(ConflictOfInterest, AlreadyGranted, AidIsStopped, LevelUnknown, ProgrammeUnknown, ProgrammeNotInForce),
             *(funds.LineUnknown, funds.LineExhausted, funds.LineClosed, funds.PurposeMismatch, funds.PeriodIsClosed),

@@ -12,7 +12,7 @@ from contracts.values import day_in_china
 from foundation.decider import JointDecider, Part
 
 from assistance.applications.application import Case, Draft, Verified, stage
-from assistance.applications.deciding import counted_with, counting, entitlement_of, home_of, kin_of, own_line, period_of
+from assistance.applications.deciding import counted_with, counting, entitlement_of, home_of, kin_of, only_once, own_line, period_of
 from assistance.applications.errors import (
     ApplicationElsewhere,
     ApprovalStale,
@@ -23,7 +23,7 @@ from assistance.applications.errors import (
 )
 from assistance.applications.following import APPLICATION, known
 from assistance.applications.making import concerned, member_of
-from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, granted_in, may_receive, not_granted
+from assistance.beneficiaries.beneficiary import BENEFICIARY, Count, granted_in, may_receive
 from assistance.desk import Desk, once
 from assistance.funds.budget_line import BUDGET_LINE
 from assistance.funds.commands import Reserve
@@ -65,7 +65,7 @@ def _pay_first(command: commands.PayFirst, states: Sequence[Any], now: datetime)
         fen=command.fen,
         programme=command.programme,
         programme_version=rules.number,
-        period=period_of(rules.definition, command.application, today),
+        period=period_of(rules.definition, command.application, today, case.incident),
         decision=command.obligation,
         decided_by=command.by,
         level=command.level,
@@ -89,7 +89,7 @@ def _pay_first(command: commands.PayFirst, states: Sequence[Any], now: datetime)
     desk.add(OBLIGATION, command.obligation, opened)
     desk.add(DISCRETION, command.by, used)
     for record in command.counted:
-        desk.ask(BENEFICIARY, record, Count(counting(granted, record)))
+        desk.ask(BENEFICIARY, record, Count(counting(granted, record), case.apart))
     items = ((granted.entitlement, granted.fen),)
     own_line(desk, command.line, command.area)
     desk.ask(BUDGET_LINE, command.line, Reserve(command.line, command.obligation, rules.definition.purpose, items))
@@ -120,7 +120,7 @@ def _permitted(command: commands.PayFirst, desk: Desk, definition: ProgrammeDefi
         raise DutiesNotSeparated(command.application)
     may_receive(*(desk.state(BENEFICIARY, record) for record in (case.person, *command.doubles)))
     together = [desk.state(BENEFICIARY, record) for record in dict.fromkeys((*counted, *command.doubles, *command.kin))]
-    not_granted(command.programme, period_of(definition, command.application, today), *together)
+    only_once(definition, case, period_of(definition, command.application, today, case.incident), *together)
     year_fen, year_times = granted_in(today.year, command.programme, *together)
     failed = [one.condition for one in live_failures(definition, Live(command.standing, today, year_fen, year_times))]
     if isinstance(application, Verified):

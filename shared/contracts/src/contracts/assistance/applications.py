@@ -19,8 +19,8 @@ ApplicationId = RecordId
 MinutesNumber = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z\u4e00-\u9fff〔〕()（）\[\]-]{1,40}$")]
 """The number of a meeting's minutes 会议纪要, as in 泰工纪要〔2026〕12号."""
 
-PeriodLabel = Annotated[str, StringConstraints(pattern=r"^([0-9]{4}|lifetime|[0-9a-f]{32})$")]
-"""What a grant is for: a year, a lifetime, or one incident (the application's id)."""
+PeriodLabel = Annotated[str, StringConstraints(pattern=r"^([0-9]{4}|lifetime|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9a-f]{32})$")]
+"""What a grant is for: a year, a lifetime, or one incident: its day, or the case of rights that it is."""
 
 
 class _Value(BaseModel):
@@ -51,6 +51,9 @@ class ApplicationDrafted(Event, type="assistance.ApplicationDrafted", version=1,
     statement: Personal[str] | None = None
     account: Annotated[Personal[BankAccount] | None, Under("payee", purpose="assistance")] = None
     case: RecordId | None = None
+    incident_on: date | None = None
+    """The day of what the aid is for: of the admission to hospital, the accident, the disaster."""
+
     drafted_by: Principal | None = None
     """None: a service drafted it, from another service's event."""
 
@@ -93,6 +96,16 @@ class ApplicationVerified(Event, type="assistance.ApplicationVerified", version=
     failed: tuple[Word, ...] = ()
     documents_needed: tuple[Word, ...] = ()
     verified_by: Principal | None
+
+
+class IncidentSetApart(Event, type="assistance.IncidentSetApart", version=1, subject="person", purpose="assistance"):
+    """What happened is not what another application of that day was granted for, although it looks like it."""
+
+    application: ApplicationId
+    apart_from: ApplicationId
+    person: PersonId
+    reason: Personal[str]
+    set_apart_by: Principal
 
 
 class ApplicationPosted(Event, type="assistance.ApplicationPosted", version=1):
