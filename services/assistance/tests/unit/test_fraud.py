@@ -9,7 +9,16 @@ from assistance.applications import commands
 from assistance.applications.appeals import REVOKE
 from assistance.applications.application import Submitted
 from assistance.applications.deciding import counted_with, entitlement_of, period_of
-from assistance.applications.errors import ApplicationElsewhere, ApprovalStale, FileNeeded, NotEligible
+from assistance.applications.errors import (
+    ApplicationElsewhere,
+    ApprovalStale,
+    DayToCome,
+    FileNeeded,
+    IncidentDuplicate,
+    IncidentNeeded,
+    NotEligible,
+)
+from assistance.applications.errors import DutiesNotSeparated as CaseDutiesNotSeparated
 from assistance.applications.following import APPLICATION
 from assistance.applications.making import DRAFT_FOR_CHAIR
 from assistance.bank import pain002, xml
@@ -19,8 +28,10 @@ from assistance.batches import commands as batches
 from assistance.batches.batch import BATCH
 from assistance.batches.errors import BatchDutiesNotSeparated
 from assistance.beneficiaries.beneficiary import AlreadyGranted
-from assistance.funds.budget_line import BUDGET_LINE
-from assistance.funds.errors import LineUnknown
+from assistance.funds.budget_line import BUDGET_LINE, line_id
+from assistance.funds.closing import CLOSE_LINE
+from assistance.funds.commands import CloseLine
+from assistance.funds.errors import LineUnknown, ReservationsOpen
 from assistance.hardship import commands as hardship
 from assistance.hardship.households import CLOSE, JOIN
 from assistance.interests.interests import ConflictOfInterest
@@ -229,6 +240,60 @@ def test_who_has_left_a_household_is_not_visited_as_one_of_it(world: World) -> N
         pay_first(world, ONE)
 
 
+def ill_since(world: World, *applications: str) -> date:
+    """Medical relief that is asked for again and again for one stay in hospital."""
+    since = world.today - timedelta(days=9)
+    for one in applications:
+        world.submitted(one, "medical-relief", ILL, *PAPERS, incident_on=since)
+    return since
+
+
+def test_one_illness_is_helped_once_whatever_the_cap_leaves(world: World) -> None:
+    since = ill_since(world, ONE, TWO)
+    with pytest.raises(IncidentDuplicate):
+        world.decide(world.settle(ONE), world.settle(TWO))
+    world.grant(ONE)
+    with pytest.raises(IncidentDuplicate) as refused:
+        world.grant(TWO)
+    assert refused.value.members == {"application": ONE, "incident": f"{since}"}
+    world.draft(SECOND, "medical-relief", incident_on=since)
+    world.attach(SECOND, "diagnosis")
+    with pytest.raises(IncidentDuplicate):
+        pay_first(world, SECOND)
+    revoke = commands.Revoke(ONE, entitlement_of(ONE, 0), LINE, (WANG,), "…", world.today, DEPUTY)
+    world.ask_joint(REVOKE, revoke)
+    world.grant(TWO)
+
+
+def test_that_it_is_another_one_is_said_by_somebody_and_decided_by_another(world: World) -> None:
+    """Two accidents of one day are two; of three, each is told apart from both others."""
+    ill_since(world, ONE, TWO, SECOND)
+    world.grant(ONE)
+    before = world.settle(TWO)
+    apart = commands.SetApart(TWO, ONE, "当日两次事故", DEPUTY)
+    world.ask(APPLICATION, TWO, apart)
+    assert world.ask(APPLICATION, TWO, apart) == []
+    with pytest.raises(ApprovalStale):
+        world.decide(before)
+    with pytest.raises(CaseDutiesNotSeparated):
+        world.grant(TWO, by=DEPUTY)
+    world.grant(TWO)
+    world.ask(APPLICATION, SECOND, replace(apart, application=SECOND))
+    with pytest.raises(IncidentDuplicate) as refused:
+        world.grant(SECOND)
+    assert refused.value.members["application"] == TWO
+    with pytest.raises(ApplicationElsewhere):
+        world.ask(APPLICATION, TWO, replace(apart, apart_from=SECOND))
+
+
+def test_what_happened_is_said_and_has_happened(world: World) -> None:
+    with pytest.raises(IncidentNeeded):
+        world.draft(ONE, "medical-relief", incident_on=None)
+    with pytest.raises(DayToCome):
+        world.draft(ONE, "medical-relief", incident_on=world.today + timedelta(days=1))
+    world.draft(ONE, "winter-warmth", household=HOUSEHOLD, incident_on=None, on=date(2026, 1, 5))
+
+
 def test_one_winter_is_one_winter_until_the_next_begins() -> None:
     """Asked for in the season, decided after it: that is still the same winter's, and takes nothing from the next."""
     winter = World(WINTER)
@@ -323,9 +388,19 @@ def test_what_failed_is_taken_back_and_paid_no_more(world: World) -> None:
     with pytest.raises(ApplicationElsewhere):
         world.ask_joint(REVOKE, revoke)
     world.ask(PAYMENT, entitlement, payments.Fail(entitlement, instruction_id(BATCH_ID, entitlement), "AC06", None, PAPER))
+    for hand in (CLERK, APPROVER, PAYER):
+        with pytest.raises(CaseDutiesNotSeparated):
+            world.ask_joint(REVOKE, replace(revoke, by=hand))
+    into = line_id(COUNTY, 2027, "own", "aid")
+    close = CloseLine(LINE, into, "aid", into_earmarked=False)
+    world.later(366)
+    with pytest.raises(ReservationsOpen):
+        world.ask_joint(CLOSE_LINE, close)
     world.ask_joint(REVOKE, revoke)
     line = world.state(BUDGET_LINE, LINE)
     assert (line.available_fen, line.reserved_fen) == (10_000 * YUAN, 0)
+    world.ask_joint(CLOSE_LINE, close)
+    assert world.available(into) == 10_000 * YUAN
     world.ask(BATCH, SECOND, batches.Open(SECOND, COUNTY, "3709000000000001", Channel.iso20022, world.today, PAYER))
     with pytest.raises(NotGranted):
         world.ask_joint(INSTRUCT, Instruct(SECOND, (Wanted(entitlement, ONE, WANG, WANG, ACCOUNT),), PAYER))

@@ -98,7 +98,9 @@ def _revoke(command: commands.Revoke, states: Sequence[Any], now: datetime) -> S
     if (grant.entitlement, held.line) != (command.entitlement, command.line):
         raise errors.ApplicationElsewhere(command.application, stage(application))
     no_conflict(command.by, desk.state(INTERESTS, command.by), concerned(application))
-    if command.by in case.makers:
+    # What was to be paid and cannot be is written off by somebody who neither granted it nor sent it to the bank.
+    sent = {*case.decided_by, grant.instructed_by} if isinstance(payment, Due) else ()
+    if command.by in {*case.makers, *sent}:
         raise errors.DutiesNotSeparated(command.application)
     revoked = GrantRevoked(
         application=command.application,
