@@ -38,20 +38,17 @@ class Table:
 
     `columns` is what stands between the brackets of `create table`, with the primary key. `indexes` are statements with the placeholder
     `{table}` (`create index on {table} (parent)`), run after the load in a rebuild. `personal` names the columns that a digest leaves out.
-    `derived`, for a table that follows from the projection's others: the statement that fills it from them, with all their names as
-    placeholders. A rebuild runs it once after the load; until then `apply` is not given the table.
     """
 
     name: str
     columns: str
     indexes: tuple[str, ...] = ()
     personal: frozenset[str] = frozenset()
-    derived: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
             raise ValueError(f"{self.name!r} is no table name: lower-case letters, digits and underscores, at most 40")
-        for ddl in (self.columns, *self.indexes, self.derived):
+        for ddl in (self.columns, *self.indexes):
             if found := _NOT_FROM_EVENTS.search(ddl):
                 raise ValueError(f"table {self.name}: {found[0]!r} does not follow from the events, or ties streams together")
         for index in self.indexes:

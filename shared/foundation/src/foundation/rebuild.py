@@ -106,7 +106,6 @@ async def built_at(
         await run.create()
         try:
             await _fill([run], reader, position)
-            await run.derive()
             return await look(connection, run.tables)
         finally:
             await _drop_garbage(group, connection)
@@ -196,14 +195,12 @@ async def _all(works: Iterable[Awaitable[None]]) -> None:
 
 
 class _Rebuild:
-    """One run: create, fill, derive, index, catch up, switch. `at` is how far the new tables have come; `written` are those of them that
-    events are applied to."""
+    """One run: create, fill, index, catch up, switch. `at` is how far the new tables have come."""
 
     def __init__(self, group: ProjectionGroup, reader: Reader, connection: Connection, *, whole: bool) -> None:
         self.group, self.reader, self.connection, self.whole = group, reader, connection, whole
         self.builds: dict[str, int] = {}
         self.tables: dict[str, Tables] = {}
-        self.written: Mapping[str, Tables] = {}
         self.at = START
 
     @property
@@ -228,23 +225,18 @@ class _Rebuild:
                     for column in sorted(table.personal):
                         # The planner's statistics would quote names and numbers.
                         await self.connection.execute(f"alter table {name} alter column {column} set statistics 0")
-        self.written = {
-            projection.name: {table.name: self.tables[projection.name][table.name] for table in projection.tables if not table.derived}
-            for projection in self.group.projections
-        }
 
     async def write(self, batch: Batch) -> None:
         """Apply events, and commit them."""
         async with self.connection.transaction():
             # A commit that a crash undoes is one of a build that nobody will look at.
             await self.connection.execute("set local synchronous_commit = off")
-            await self.group.apply_to(self.connection, self.written, batch)
+            await self.group.apply_to(self.connection, self.tables, batch)
 
     async def finish(self) -> None:
-        """Fill what others did not need, derive, index, catch up, switch. Raises what reading and applying raise; then nothing has changed
-        for readers."""
+        """Fill what others did not need, index, catch up, switch. Raises what reading and applying raise; then nothing has changed for
+        readers."""
         await _fill([self], self.reader, (await self.target()).last)
-        await self.derive()
         await self._index()
         while not await self._switched():
             pass
@@ -261,19 +253,6 @@ class _Rebuild:
         if not self.whole:
             raise CursorMoved(self.group.consumer, self.group.source)
         return Cursor(head.epoch, head.position, head.leaf)
-
-    async def derive(self) -> None:
-        """Fill the tables that follow from others; from here on events are applied to them too."""
-        for projection in self.group.projections:
-            names = self.tables[projection.name]
-            for table in projection.tables:
-                if table.derived:
-                    async with self.connection.transaction():
-                        # An erasure takes a person out of one table after the other, in one transaction. It has come by here before, and
-                        # then the rows it took elsewhere are seen to be gone; or it waits for the rows made now, and takes them.
-                        await self.connection.execute(f"lock table {names[table.name]} in share row exclusive mode")
-                        await self.connection.execute(table.derived.format_map(names))
-        self.written = self.tables
 
     async def _index(self) -> None:
         for projection in self.group.projections:

@@ -200,21 +200,13 @@ def _entry(person: str, before: Entry, change: Change) -> Entry | None:
     return Entry(person, organisation, status, linked, name, phone, "\n".join(keys_of(name, phone)))
 
 
-_KEYS = f"""
-    insert into {{directory_keys}} (key, person, organisation, current)
-    select k, p.person, p.organisation, p.status in ({", ".join(f"'{status}'" for status in CURRENT)}) and not p.linked
-    from {{directory_people}} p, string_to_table(p.keys, E'\\n') k
-"""  # noqa: S608 - our own names
-"""The keys that follow from the rows of people."""
-
-
 async def _apply_people(connection: Connection, tables: Tables, batch: Sequence[Happened]) -> None:
-    people, keys = tables["directory_people"], tables.get("directory_keys")
+    people, keys = tables["directory_people"], tables["directory_keys"]
     found = changes(batch)
     stored = await _stored(connection, people, Entry._fields, found)
     before = {person: Entry(*row) for person, row in stored.items()}
     after = [entry for person, change in found.items() if (entry := _entry(person, before.get(person, _NOBODY), change)) is not None]
-    if before and keys is not None:
+    if before:
         gone = [(key, entry.person) for entry in before.values() for key in entry.keys.split("\n")]
         await connection.execute(
             f"delete from {keys} k using unnest($1::text[], $2::text[]) o (key, person) where k.key = o.key and k.person = o.person",  # noqa: S608
@@ -225,14 +217,21 @@ async def _apply_people(connection: Connection, tables: Tables, batch: Sequence[
     if not after:
         return
     await _write(connection, people, Entry._fields, after, before)
-    if keys is not None:
-        await connection.execute(_KEYS.format_map(tables) + " where p.person = any ($1) order by 1", [entry.person for entry in after])
+    await connection.execute(
+        f"insert into {keys} (key, person, organisation, current)"  # noqa: S608
+        " select k, person, organisation, current from unnest($1::text[], $2::text[], $3::boolean[], $4::text[])"
+        " as e (person, organisation, current, keys), string_to_table(keys, E'\\n') k order by 1",
+        [entry.person for entry in after],
+        [entry.organisation for entry in after],
+        [entry.status in CURRENT and not entry.linked for entry in after],
+        [entry.keys for entry in after],
+    )
 
 
 PEOPLE = Projection(
     name="directory_people",
     source=SOURCE,
-    version=3,
+    version=4,
     tables=(
         Table(
             "directory_people",
@@ -243,11 +242,10 @@ PEOPLE = Projection(
         Table(
             "directory_keys",
             'key text collate "C" not null, person text collate "C" not null, organisation text collate "C" not null,'
-            " current boolean not null",
-            # The organisation lies in the index, so that other unions' members are passed over without a visit to the table.
-            indexes=("alter table {table} add primary key (key, person) include (organisation, current)",),
+            # The organisation lies in the index, so that other unions' members are passed over without a visit to the table. A key and not
+            # an index for after the load: what a correction takes back has to be found while a rebuild fills.
+            " current boolean not null, primary key (key, person) include (organisation, current)",
             personal=frozenset({"key"}),
-            derived=_KEYS,
         ),
     ),
     apply=_apply_people,
