@@ -79,7 +79,7 @@ def test_every_fault_of_a_request_is_told_in_chinese() -> None:
 
 def test_every_rule_of_a_value_is_told_in_both_languages() -> None:
     zh, en = (published("values", language) for language in LANGUAGES)
-    source = (ROOT / "shared/contracts/src/contracts/values.py").read_text()
+    source = "".join((ROOT / f"shared/contracts/src/contracts/{module}.py").read_text() for module in ("checks", "values"))
     assert {key: named(text) for key, text in zh.items()} == {key: named(text) for key, text in en.items()}
     built = {"hong-kong-macau-permit-form", "taiwan-permit-form", "passport-form"}  # of the kind of document
     assert {rule for rule in zh if f'ValueRefused("{rule}"' not in source} == built

@@ -1,6 +1,8 @@
 """Files that mean harm are refused by the reader, and one that kills it only kills its own process."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from datetime import date
 
@@ -59,3 +61,8 @@ async def test_a_million_rows_are_refused() -> None:
 async def test_a_formula_counts_as_the_value_saved_with_it() -> None:
     file = workbook(A1="姓名", B1="身份证号", A2='=HYPERLINK("http://x","y")', B2="1")
     assert [type(row).__name__ async for batch in read(file, TODAY) for row in rows(batch)] == ["Refused"]
+
+
+def test_the_reader_starts_without_what_takes_long_to_import() -> None:
+    code = "import membership.rosters.reader, sys; print(*{'asyncio', 'pydantic'}.intersection(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split() == []

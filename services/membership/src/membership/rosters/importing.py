@@ -24,6 +24,7 @@ from foundation.http.caller import Application
 from foundation.ids import command_id, random_id
 from foundation.store.port import EventStore, StoreUnavailable
 from foundation.store.writer import Overloaded
+from foundation.tuning import in_bulk
 from foundation.vault.port import KeyDestroyed, KeyOf, VaultUnavailable
 
 from membership.members import commands as members
@@ -229,9 +230,20 @@ class Rosters:
 
     async def _apply(self, roster: str) -> None:
         work = await self._work(roster)
-        sheet, counts = self._sheet(work), Counter[str]()
+        sheet = self._sheet(work)
         by = Actor(work.principal, work.organisation, f"roster-{roster}")
-        done, under_way = 0, set[asyncio.Task[Counter[str]]]()
+        with in_bulk():
+            counts = await self._apply_rows(work, sheet, by)
+        counts.update(await self._leavers(sheet, by))
+        finish = commands.FinishApplication(
+            roster, **{kind: counts[kind] for kind in ("joined", "transferred", "changed", "unchanged", "left", "refused")}
+        )
+        await self._handle(finish, roster, by)
+        await self.works.stage(roster, "applied", counts=+counts, rows=work.rows)
+        await self.works.forget_file(work, at=self._now())
+
+    async def _apply_rows(self, work: Work, sheet: Sheet, by: Actor) -> Counter[str]:
+        counts, done, under_way = Counter[str](), 0, set[asyncio.Task[Counter[str]]]()
         try:
             async for told in self.works.rows(work):
                 batch = rows(told)
@@ -239,23 +251,17 @@ class Rosters:
                     finished, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                     for task in finished:
                         counts.update(task.result())
-                    await self.works.progress(roster, done, counts)
+                    await self.works.progress(work.roster, done, counts)
                 under_way.add(asyncio.create_task(self._apply_batch(batch, sheet, by)))
                 done += len(batch)
             for tallied in await asyncio.gather(*under_way):
                 counts.update(tallied)
             if done != work.rows:
-                raise LookupError(f"{work.rows} rows of roster {roster} were checked, {done} are kept")
+                raise LookupError(f"{work.rows} rows of roster {work.roster} were checked, {done} are kept")
         finally:
             for task in under_way:
                 task.cancel()
-        counts.update(await self._leavers(sheet, by))
-        finish = commands.FinishApplication(
-            roster, **{kind: counts[kind] for kind in ("joined", "transferred", "changed", "unchanged", "left", "refused")}
-        )
-        await self._handle(finish, roster, by)
-        await self.works.stage(roster, "applied", counts=+counts, rows=done)
-        await self.works.forget_file(work, at=self._now())
+        return counts
 
     async def _apply_batch(self, batch: Sequence[Person | Refused], sheet: Sheet, by: Actor) -> Counter[str]:
         counts, refused = Counter[str](), []

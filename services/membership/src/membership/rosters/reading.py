@@ -1,31 +1,26 @@
-"""Reads a roster in a process of its own, under limits of memory and time, and streams what it finds as lines of JSON.
+"""Has a roster read in a process of its own (`reader`), under limits of memory and time.
 
-The file goes in by a pipe and rows come out by a pipe: no plaintext touches a disk. `python -m membership.rosters.reading TODAY`.
+The file goes in by a pipe and rows come out by a pipe: no plaintext touches a disk.
 """
 
 import asyncio
-import resource
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import date
-from itertools import islice
 from typing import Any
 
 import orjson
 
-from membership.rosters.rows import Person, Refused, people
-from membership.rosters.sheet import FILE_BYTES_MAX, FileRefused, tables
+from membership.rosters.rows import Person, Refused
+from membership.rosters.sheet import FileRefused
 
-MEMORY_BYTES_MAX = 3 << 30
-SECONDS_MAX = 300
-ROWS_AT_ONCE = 1_000
 _LINE_BYTES_MAX = 64 << 20
 
 
 async def read(file: bytes, today: date) -> AsyncIterator[bytes]:
     """The rows of a roster, a thousand at a time, as `rows` reads them. Raises FileRefused; a reader that dies is a broken file."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "membership.rosters.reading", today.isoformat()),
+        *(sys.executable, "-m", "membership.rosters.reader", today.isoformat()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         # Its errors could quote what it read.
@@ -78,39 +73,3 @@ def _row(entry: list[Any]) -> Person | Refused:
     row, name, document, phone, sex, categories, details, joined_on = entry
     kind, number, issuer = document
     return Person(row, name, (kind, number, issuer), phone, sex, None if categories is None else tuple(categories), details, joined_on)
-
-
-def _entry(row: Person | Refused) -> tuple[Any, ...]:
-    if isinstance(row, Refused):
-        return row.row, row.rule, row.arguments, row.document
-    return row.row, row.name, row.document, row.phone, row.sex, row.categories, row.details, row.joined_on
-
-
-def _messages(file: bytes, today: date) -> Iterator[list[tuple[Any, ...]] | dict[str, Any]]:
-    """Batches of rows, then a word on how it ended."""
-    try:
-        found = people(tables(file), today)
-        while batch := list(islice(found, ROWS_AT_ONCE)):
-            yield [_entry(row) for row in batch]
-    except FileRefused as refused:
-        yield {"refused": refused.rule, "arguments": refused.arguments}
-        return
-    except (ValueError, MemoryError, OSError):
-        yield {"refused": "file-broken", "arguments": {}}
-        return
-    yield {"end": True}
-
-
-def main() -> None:
-    """Read a file from standard input; its rows go to standard output."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MAX, SECONDS_MAX))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    file = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
-    for message in _messages(file, date.fromisoformat(sys.argv[1])):
-        sys.stdout.buffer.write(orjson.dumps(message) + b"\n")
-        sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()

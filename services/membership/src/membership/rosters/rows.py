@@ -13,8 +13,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from contracts.values import DocumentKind, ValueRefused, identity_number, phone
-from contracts.values import name as person_name
+from contracts.checks import DocumentKind, ValueRefused, identity_number, phone
+from contracts.checks import name as person_name
 
 from membership.rosters.sheet import CELL_CHARACTERS_MAX, ROWS_MAX, FileRefused, Table, as_text
 
