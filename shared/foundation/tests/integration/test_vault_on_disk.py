@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from foundation.sealing import framed, unb64
+from foundation.sealing import b64, framed, unb64
 from foundation.vault.keeper import INSTANCE_SETTINGS, Keeper, PurgeIncomplete
 from foundation.vault.masterkey import MasterKey, unwrap
 from foundation.vault.port import Key, KeyOf, Tombstone, VaultUnavailable
@@ -52,7 +52,7 @@ async def secrets_of(dsn: str, master: MasterKey, kid: str) -> dict[str, bytes]:
         )
         assert row is not None
         wrapping = master.unwrap(row["wrapping"], *wrapping_context(row["bucket"]))
-        raw = unwrap(AESGCM(wrapping), row["wrapped"], *key_context(row["kid"], row["owner"], row["purpose"], row["record"]))
+        raw = unwrap(AESGCM(wrapping), row["wrapped"], *key_context(b64(row["kid"]), row["owner"], row["purpose"], row["record"]))
         index_key = master.unwrap(row["index_key"], *INDEX_CONTEXT)
         return {
             "wrapped wrapping key": row["wrapping"],
