@@ -1,14 +1,16 @@
 """From an identity document to the person who has it, by the vault's blind index."""
 
+from collections.abc import Awaitable, Callable
+
 from contracts.kernel import PersonId
 from contracts.values import DocumentKind, IdentityDocument
 from foundation.vault.port import Vault
 
 
-async def identify(vault: Vault, document: IdentityDocument, *, pending: PersonId) -> PersonId:
-    """The person with this document, new where nobody has it; `pending` where its number is not known yet. Raises VaultUnavailable."""
+async def identify(vault: Vault, document: IdentityDocument, *, pending: Callable[[], Awaitable[PersonId]]) -> PersonId:
+    """The person with this document, new where nobody has it; `pending`'s where its number is not known yet. Raises VaultUnavailable."""
     if document.kind is DocumentKind.pending:
-        return pending
+        return await pending()
     return await vault.person(document.kind, document.number, issuer=document.issuer)
 
 

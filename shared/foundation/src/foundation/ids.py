@@ -3,7 +3,8 @@
 import os
 from datetime import datetime
 from functools import lru_cache
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
 COMMANDS = UUID("5f6a3c1e-2f0b-5d3c-9b6e-0c6f2f8f7a11")
 """The namespace of command ids (uuid5 of principal, route and key; or of event, reaction and target)."""
@@ -35,4 +36,6 @@ def random_id() -> str:
 
 def command_id(*parts: str) -> UUID:
     """The id that follows from what a command is: the same parts give the same id, for ever. Parts are length-delimited."""
-    return uuid5(COMMANDS, "".join(f"{len(part)}:{part}" for part in parts))
+    name = "".join([f"{len(part)}:{part}" for part in parts])
+    # uuid.uuid5 spelled out: it takes twice as long.
+    return UUID(bytes=sha1(COMMANDS.bytes + name.encode(), usedforsecurity=False).digest()[:16], version=5)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from contracts.values import ValueRefused
@@ -230,6 +231,37 @@ async def test_a_route_may_take_more(sample: Sample) -> None:
     assert (await sample.client.post("/upload", content=chunks(40))).json() == 40 * 65_536
     answer = await sample.client.post("/upload", content=chunks(60))
     assert (answer.status_code, kind(answer)) == (413, "body-too-large")
+
+
+async def test_a_body_may_come_in_pieces_and_is_handled_only_when_it_is_whole(sample: Sample) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"text": '
+        yield b'"hello"}'
+
+    headers = sample.headers(content_type="application/json", idempotency_key="k1")
+    assert (await sample.client.post(WRITE, content=pieces(), headers=headers)).json()["version"] == 1
+
+    messages = [{"type": "http.request", "body": b'{"text": "x"}', "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode()) for name, value in {**headers, "idempotency-key": "k2"}.items()]
+    scope = {"type": "http", "method": "POST", "path": WRITE, "query_string": b"", "headers": raw}
+    await sample.http(scope, receive, send)
+    assert (messages, sent) == ([], [])  # who hung up hears nothing
+    assert (await sample.client.get("/notes/one", headers=headers)).json()["text"] == "hello"
+
+
+async def test_of_a_header_that_comes_twice_the_first_counts(sample: Sample) -> None:
+    headers = [*sample.headers(idempotency_key="k1").items(), ("idempotency-key", "k2")]
+    assert (await sample.client.post(WRITE, json={"text": "x"}, headers=headers)).json()["repeated"] is False
+    first = await write(sample, "x", key="k1")
+    assert (first.status_code, first.json()["repeated"]) == (200, True)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
-from uuid import RFC_4122, UUID
+from uuid import RFC_4122, UUID, uuid5
 
-from foundation.ids import command_id, random_id, uuid7
+from foundation.ids import COMMANDS, command_id, random_id, uuid7
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
@@ -17,6 +17,7 @@ def test_an_event_id_is_a_uuid_of_version_7_in_time_order() -> None:
 def test_command_ids_follow_from_their_parts_and_nothing_else() -> None:
     assert command_id("a", "bc") == command_id("a", "bc")
     assert command_id("a", "bc") != command_id("ab", "c")
+    assert command_id("欧阳", "", "x") == uuid5(COMMANDS, "2:欧阳0:1:x")  # histories remember them for ever
 
 
 def test_random_ids_have_128_bits() -> None:

@@ -53,7 +53,7 @@ async def apply(body: requests.JoinBody, caller: Caller, app: App) -> Accepted:
     """Enter a worker's application; registrar of the union. The answer's stream names the member."""
     await caller.require(*REGISTRARS, unit=body.organisation)
     document = body.document.checked(app.today())
-    member = await people.identify(app.vault, document, pending=await own_id(caller, "person"))
+    member = await people.identify(app.vault, document, pending=lambda: own_id(caller, "person"))
     command = commands.Apply(member, body.organisation, body.person(document), body.on, body.kind)
     return await app.handle_joint(APPLICATION, command, by=caller)
 
@@ -65,7 +65,7 @@ async def admit(body: requests.JoinBody, caller: Caller, app: App) -> Accepted:
     """Register a member directly; registrar of the union. The answer's stream names the member."""
     await caller.require(*REGISTRARS, unit=body.organisation)
     document = body.document.checked(app.today())
-    member = await people.identify(app.vault, document, pending=await own_id(caller, "person"))
+    member = await people.identify(app.vault, document, pending=lambda: own_id(caller, "person"))
     command = commands.Admit(member, body.organisation, body.person(document), body.on, body.kind)
     return await app.handle_joint(ADMISSION, command, by=caller)
 

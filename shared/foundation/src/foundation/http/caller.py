@@ -22,6 +22,7 @@ from foundation.history import Happened
 from foundation.http.answers import Accepted
 from foundation.http.auth import TokenMissing, Verifier
 from foundation.http.conditions import expected_version
+from foundation.http.headers import header, headers_of
 from foundation.http.idempotency import checked_key, command_ref
 from foundation.http.pagination import Cursors
 from foundation.http.problems import Unavailable
@@ -134,12 +135,13 @@ class Application:
 class Calling:
     """The caller of one request. Commands are handled only after a `require…` of its has said yes."""
 
-    __slots__ = ("_app", "_org", "_permitted", "_request", "principal")
+    __slots__ = ("_app", "_org", "_permitted", "_ref", "_request", "principal")
 
     def __init__(self, principal: str, request: Request, app: Application) -> None:
         self.principal, self._request, self._app = principal, request, app
         self._permitted = False
         self._org: str | None = None
+        self._ref: CommandRef | None = None
 
     @property
     def service(self) -> str | None:
@@ -154,7 +156,7 @@ class Calling:
         if fresh:
             self.require_fresh_authority()
         grants = await self._app.authority.grants(self.principal, roles, unit, self._app.today())
-        post = self._request.headers.get("acting-as")
+        post = header(self._request.scope, b"acting-as")
         if post is not None:
             grants = [grant for grant in grants if grant.id == post]
         if not grants:
@@ -205,21 +207,23 @@ class Calling:
     @property
     def expected(self) -> int | None:
         """The version that If-Match names. Raises IfMatchMalformed."""
-        return expected_version(self._request.headers.get("if-match"))
+        return expected_version(header(self._request.scope, b"if-match"))
 
     async def command_ref(self) -> CommandRef:
         """What is remembered of this request as a command. Raises IdempotencyKeyMissing, IdempotencyKeyMalformed."""
-        request = self._request
-        query = request.scope["query_string"].decode("ascii", "replace")
-        return command_ref(
-            self._app.request_secret,
-            principal=self.principal,
-            method=request.method,
-            route=request.scope["route"].path,
-            path=request.scope["path"] + (f"?{query}" if query else ""),
-            key=checked_key(request.headers.get("idempotency-key")),
-            body=await request.body(),
-        )
+        if self._ref is None:
+            scope = self._request.scope
+            query = scope["query_string"].decode("ascii", "replace")
+            self._ref = command_ref(
+                self._app.request_secret,
+                principal=self.principal,
+                method=scope["method"],
+                route=scope["route"].path,
+                path=scope["path"] + (f"?{query}" if query else ""),
+                key=checked_key(header(scope, b"idempotency-key")),
+                body=await self._request.body(),
+            )
+        return self._ref
 
 
 def check_command(request: Request) -> None:
@@ -227,8 +231,8 @@ def check_command(request: Request) -> None:
 
     Raises IdempotencyKeyMissing, IdempotencyKeyMalformed, IfMatchMalformed.
     """
-    checked_key(request.headers.get("idempotency-key"))
-    expected_version(request.headers.get("if-match"))
+    checked_key(header(request.scope, b"idempotency-key"))
+    expected_version(header(request.scope, b"if-match"))
 
 
 def application(request: Request) -> Application:
@@ -253,12 +257,9 @@ class Bearer(SecurityBase):
 
 
 def _bearer_token(request: Request) -> bytes:
-    for name, value in request.scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.partition(b" ")
-            if scheme.lower() == b"bearer" and token.strip():
-                return cast(bytes, token.strip())
-            break
+    scheme, _, token = headers_of(request.scope).get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and token.strip():
+        return token.strip()
     raise TokenMissing
 
 

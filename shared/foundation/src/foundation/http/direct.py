@@ -3,12 +3,14 @@
 FastAPI validates the same with the same fields, but resolves dependencies anew for every request, which costs more than all of the rest.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -46,6 +48,11 @@ class DirectCommand:
         return cls(route, caller, app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self.answer(scope, receive)
+        await answer(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive) -> Accepted:
+        """The endpoint's answer, not sent yet. Raises what the checks, the validation and the endpoint raise."""
         request = StrictRequest(scope, receive)
         scope[SCOPE_KEY].bytes_max = self._bytes_max
         check_accept(request)
@@ -71,29 +78,47 @@ class DirectCommand:
         answer = await self._endpoint(**values)
         if self._status is not None:
             answer.status_code = self._status
-        await answer(scope, receive, send)
+        return answer
 
 
 class Commands:
-    """Finds direct command routes by the shape of their path, and leaves everything else to the router, which tries route after route."""
+    """Finds direct command routes by the shape of their path, and leaves everything else to the router, which tries route after route.
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
-        self._app = app
-        self._by_shape: dict[tuple[str, str, int], list[APIRoute]] = {}
+    `refusals`: the answer to each kind of exception, as Starlette's ExceptionMiddleware takes them; it would stand between every request
+    and its answer, where here only an exception costs something.
+    """
+
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[BaseRoute], refusals: Mapping[type[Exception], Callable[[Request, Any], Awaitable[Response]]]
+    ) -> None:
+        self._app, self._refusals = app, refusals
+        self._by_shape: dict[tuple[str, str, int], list[tuple[APIRoute, DirectCommand]]] = {}
         for route in routes:
             if isinstance(route, APIRoute) and isinstance(route.app, DirectCommand) and (shape := _fixed_shape(route.path)) is not None:
                 for method in route.methods or ():
-                    self._by_shape.setdefault((method, *shape), []).append(route)
+                    self._by_shape.setdefault((method, *shape), []).append((route, route.app))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            for route in self._by_shape.get((scope["method"], *_shape(scope["path"])), ()):
+            for route, command in self._by_shape.get((scope["method"], *_shape(scope["path"])), ()):
                 match, found = route.matches(scope)
                 if match is Match.FULL:
                     scope.update(found)
-                    await route.app(scope, receive, send)
+                    answer = await self._answer(command, scope, receive)
+                    await answer(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+    async def _answer(self, command: DirectCommand, scope: Scope, receive: Receive) -> Response:
+        try:
+            return await command.answer(scope, receive)
+        except Exception as error:
+            say = next((self._refusals[kind] for kind in type(error).__mro__ if kind in self._refusals), None)
+            if say is None:
+                raise  # a bug: the edge answers it
+            answer = await say(Request(scope), error)
+            error.__traceback__ = None  # or its frames, and what they hold, would live as long as whoever keeps the exception
+            return answer
 
 
 def _shape(path: str) -> tuple[str, int]:

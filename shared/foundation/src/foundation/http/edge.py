@@ -9,6 +9,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foundation.http.headers import headers_of
 from foundation.http.limits import SCOPE_KEY, CountedBody
 from foundation.http.problems import InternalError, problem
 from foundation.telemetry import Metrics, Traces, bind_trace, trace_of
@@ -32,7 +33,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        trace, parent, _ = trace_of(next((value for name, value in scope["headers"] if name == b"traceparent"), None))
+        trace, parent, _ = trace_of(headers_of(scope).get(b"traceparent"))
         bind_trace(trace)
         scope["tongxin.trace"] = trace
         body = scope[SCOPE_KEY] = CountedBody(scope, receive)

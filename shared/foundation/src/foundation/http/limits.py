@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from starlette.types import Message, Receive, Scope
 
+from foundation.http.headers import headers_of
 from foundation.http.problems import BodyTooLarge
 
 MIB = 1 << 20
@@ -57,7 +58,5 @@ class CountedBody:
 
 
 def _content_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else 0
-    return 0
+    value = headers_of(scope).get(b"content-length", b"")
+    return int(value) if value.isdigit() else 0

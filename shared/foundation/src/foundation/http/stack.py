@@ -41,11 +41,12 @@ class Http(FastAPI):
         super().__init__(telemetry=NO_TELEMETRY, redirect_slashes=False, redoc_url=None, **options)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """From the outside in: trace, count, log and catch bugs; exceptions that are answers; commands on their short way; the rest of
-        the routes, in FastAPI's exit stack."""
+        """From the outside in: trace, count, log and catch bugs; commands on their short way; for the rest of the routes, exceptions that
+        are answers, and FastAPI's exit stack."""
+        answers = handlers()
         app: ASGIApp = AsyncExitStackMiddleware(self.router)
-        app = Commands(app, self.router.routes)
-        app = ExceptionMiddleware(app, handlers=handlers())
+        app = ExceptionMiddleware(app, handlers=answers)
+        app = Commands(app, self.router.routes, answers)
         return Edge(app, metrics=self._metrics, traces=self._traces)
 
     def openapi(self) -> dict[str, Any]:
