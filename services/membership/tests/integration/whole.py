@@ -104,6 +104,6 @@ async def settled(client: httpx.AsyncClient, roster: str, stage: str) -> dict[st
         view: dict[str, Any] = (await client.get(f"/rosters/{roster}")).raise_for_status().json()
         if view["stage"] == stage:
             return view
-        if view["stage"] in ("failed", "refused"):
+        if view["stage"] in ("applied", "failed", "refused"):
             raise AssertionError(view)
         await asyncio.sleep(0.02)
