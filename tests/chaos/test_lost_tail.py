@@ -12,7 +12,7 @@ from .conftest import Counts
 from .load import Load
 from .machine import TOPIC, Machine, running, until
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 
 async def test_a_lost_tail_and_then_silence(machine: Machine, counts: Counts) -> None:

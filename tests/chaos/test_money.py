@@ -31,6 +31,7 @@ from .test_sabotage import drop_unique_index, uncheck_versions
 
 pytestmark = [
     pytest.mark.chaos,
+    pytest.mark.timeout(600),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

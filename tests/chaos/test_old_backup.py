@@ -17,7 +17,7 @@ from .conftest import Counts
 from .load import ATTEMPT_SECONDS, Command, Load
 from .machine import Machine, Node, running, until
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 BACKUP = "membership_old"
 NOT_YET = {"not-reached", "authority-stale"}

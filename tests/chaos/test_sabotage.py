@@ -16,7 +16,7 @@ from .test_lost_tail import lose_the_tail
 from .test_old_backup import refused, rolled_back
 
 # A Kafka client whose broker was killed may hang in its stop and is left behind (foundation.broker.kafka); it ends after its loop.
-pytestmark = [pytest.mark.chaos, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 SHORT_SECONDS = 10
 

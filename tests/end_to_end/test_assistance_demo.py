@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from .test_operator import done, folder
 
 __all__ = ["folder"]
+
+pytestmark = pytest.mark.timeout(900)  # a whole node is started, and restarted several times
 
 
 def test_the_demo_of_aid_is_played_again_and_again(folder: Path) -> None:

@@ -23,12 +23,14 @@ from node.topology import PORTS, SERVICES
 
 PATIENCE_SECONDS = 120
 
+pytestmark = pytest.mark.timeout(900)  # whole nodes are started and stopped several times in a test
+
 
 def tongxin(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would."""
     command = [sys.executable, "-m", "node", *arguments]
     environment = os.environ | {"TONGXIN_DATA_DIR": str(folder)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
 
 
 def up(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,6 +24,8 @@ from node.topology import PORTS
 
 from .test_node import kill_all, ready, refuses, tongxin, until, up
 
+pytestmark = pytest.mark.timeout(900)  # whole nodes are started and stopped several times in a test
+
 UNION = "370902001001"
 TREE = f"""code,name,level,parent
 3709,泰安市,city,
