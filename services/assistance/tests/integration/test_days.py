@@ -8,8 +8,10 @@ from assistance.bank.memory import MemoryBank
 from assistance.batches.sending import HELD_ASKS, Sender
 from assistance.payments.payment import PAYMENT, Due
 from assistance.reconciliation.account import PAYMENT_ACCOUNT, Resume
+from assistance.reconciliation.taking import caught_up
 from contracts.assistance.payments import PaymentReturned, PaymentsHalted
 from foundation.http.caller import Application
+from foundation.life import patiently
 from node.embedded.postgres import Postgres
 
 from .test_sending import BATCH_ID, FEN, MAKER, OWN, PAPER, TODAY, all_paid, entitlement, known, released
@@ -40,6 +42,7 @@ def statement(day: date, paid: Sequence[tuple[str, str]] = (), returned: Sequenc
 
 async def compared(app: Application) -> list[int]:
     """Which days were, counted from the first batch's."""
+    await patiently("views", lambda: caught_up(app))
     rows = await app.pool.fetch("select day from compared_days where account = $1 order by day", OWN)
     return [(row["day"] - TODAY).days for row in rows]
 
