@@ -18,6 +18,8 @@ from foundation.record import leaf_hash
 from foundation.running import Parts
 from foundation.store.port import Recorded
 
+from tests.support import Midday
+
 from .running_node import BOSS, TOP, RunningNode, until
 
 UNION = "370902001001"
@@ -87,7 +89,7 @@ async def vault_of(node: RunningNode) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def started_again(node: RunningNode) -> AsyncIterator[httpx.AsyncClient]:
     """Membership as a process that starts now would find it."""
-    parts = Parts(broker=MemoryBroker(), client=node.client, exit=lambda _: None)
+    parts = Parts(clock=Midday(), broker=MemoryBroker(), client=node.client, exit=lambda _: None)
     service = membership.main.create_app(node.services["membership"].settings, parts=parts)  # type: ignore[arg-type]
     async with (
         service.http.router.lifespan_context(service.http),
