@@ -22,7 +22,7 @@ from node.folder import DataFolder
 from node.parts import servers
 from node.topology import PORTS
 
-from .test_node import kill_all, ready, refuses, tongxin, until, up
+from .test_node import kill_all, ready, refuses, relayed, tongxin, until, up
 
 pytestmark = pytest.mark.timeout(900)  # whole nodes are started and stopped several times in a test
 
@@ -162,7 +162,7 @@ def test_a_person_is_erased_and_an_old_vault_changes_nothing(folder: Path) -> No
 
     # The old vault alone comes back, as after a loss of its disk; the histories stay.
     done(folder, "down")
-    done(folder, "restore", str(taken))
+    done(folder, "restore", "--vault", str(taken))
     place = postgres(folder).folder
     shutil.rmtree(place / "data")
     next(place.glob("data.before-*")).rename(place / "data")
@@ -200,6 +200,41 @@ def test_a_parked_stream_is_tried_again(folder: Path) -> None:
     assert (one["service"], one["source"], one["key"], one["events"], one["first_position"]) == ("assistance", *where[1:], 1, position)
     assert done(folder, "parked", "replay", f"member-{member}").strip() == f"assistance member-{member}: 1 done, free"
     assert done(folder, "parked", "list").strip() == "nothing is parked"
+
+
+def test_a_restored_backup_finds_its_keys_and_those_that_are_lost_can_be_given_up(folder: Path) -> None:
+    """People join after the backup: their records come back from the topic, and their keys are in the vault, unless it goes back too."""
+    # Where an old vault was put back before, the words of an order to erase somebody went with it.
+    done(folder, "history", "lost-keys", "membership", "--give-up")
+    taken = folder.parent / "before-they-joined"
+    done(folder, "backup", str(taken))
+    there = {one["person"] for one in members(folder)}
+    joined(folder, 4)
+    everybody = members(folder)
+    position = relayed(folder)
+
+    done(folder, "down")
+    done(folder, "restore", str(taken))
+    refuses(folder)
+    assert done(folder, "history", "restore", "membership").strip() == f"membership goes up to position {position}"
+    until(lambda: ready(folder), folder, "the node is ready with its history whole")
+    assert members(folder) == everybody
+    assert "the vault has all keys" in done(folder, "history", "lost-keys", "membership")
+
+    done(folder, "down")
+    done(folder, "restore", "--vault", str(taken))
+    refuses(folder)
+    back = tongxin(folder, "history", "restore", "membership")
+    assert (back.returncode, back.stdout.strip()) == (4, f"membership goes up to position {position}")
+    assert "membership: 3 records are sealed under 3 keys that the vault does not have" in back.stderr
+    until(lambda: not ready(folder), folder, "what needs the keys waits")
+    found = tongxin(folder, "history", "lost-keys", "membership")
+    assert (found.returncode, found.stdout.count("3 keys")) == (4, 1)
+    assert "given up" in done(folder, "history", "lost-keys", "membership", "--give-up")
+    done(folder, "down")
+    up(folder)
+    until(lambda: ready(folder), folder, "the node is ready without them")
+    assert members(folder) == [one if one["person"] in there else one | {"name": None, "phone": None} for one in everybody]
 
 
 def test_reactions_go_on_in_a_new_epoch(folder: Path) -> None:

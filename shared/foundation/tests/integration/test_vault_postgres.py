@@ -11,9 +11,10 @@ from unittest.mock import ANY
 
 import asyncpg
 import pytest
+from foundation.sealing import b64
 from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable
-from foundation.vault.port import Key, KeyDestroyed, KeyOf, Opening, PurposeForbidden, Tombstone, VaultUnavailable
+from foundation.vault.port import Key, KeyDestroyed, KeyMissing, KeyOf, Opening, PurposeForbidden, Tombstone, VaultUnavailable
 from foundation.vault.postgres import PostgresVault
 
 from tests.support import PATIENCE_SECONDS, as_role
@@ -53,6 +54,21 @@ async def test_an_erasure_reaches_the_memory_of_other_processes(vault_dsn: str, 
         await one.erase(ANN, purposes=None, basis="asked for", at=NOW)
         await until(lambda: other.held_for(KeyOf((ANN,), "m")) is None)
         assert isinstance((await other.keys([key.kid]))[key.kid], Tombstone)
+
+
+async def test_keys_that_are_lost_are_an_alarm_until_somebody_gives_them_up(vault_dsn: str, master: MasterKey) -> None:
+    keeper, lost = Keeper(vault_dsn, master), b64(bytes(16))
+    async with opened(vault_dsn, master) as vault:
+        [key] = await vault.keys_for([KeyOf((ANN,), "m")])
+        [destroyed] = await vault.keys_for([KeyOf((BEA,), "m")])
+        await vault.erase(BEA, purposes=None, basis="asked for", at=NOW)
+        assert await keeper.missing([key.kid, destroyed.kid, lost, lost]) == [lost]
+        with pytest.raises(KeyMissing):
+            await vault.keys([lost])
+        assert [await keeper.give_up([key.kid, destroyed.kid, lost], "lost") for _ in range(2)] == [1, 0]
+        found = await vault.keys([key.kid, destroyed.kid, lost])
+        assert [type(found[kid]) for kid in (key.kid, destroyed.kid, lost)] == [Key, Tombstone, Tombstone]
+        assert found[lost].basis == "lost"  # type: ignore[union-attr]  # it is a tombstone, as was just seen
 
 
 async def test_what_was_sealed_here_opens_without_another_trip(vault_dsn: str, master: MasterKey) -> None:

@@ -22,7 +22,7 @@ import asyncpg
 from pydantic import BaseModel, ValidationError
 
 from node import status
-from node.embedded.postgres import Postgres
+from node.embedded.postgres import Postgres, PostgresFailed
 from node.errors import NotRunning, UsageError, of_file
 from node.folder import DataFolder, NodeConfig
 from node.parts import servers
@@ -93,9 +93,10 @@ def read(source: Path) -> Manifest:
     return manifest
 
 
-def restore(folder: DataFolder, source: Path, report: Callable[[str], None]) -> Manifest:
+def restore(folder: DataFolder, source: Path, report: Callable[[str], None], *, vault_too: bool = False) -> Manifest:
     """Put a backup in the place of a stopped node's databases; what was there is kept beside, with the moment in its name.
 
+    A vault that is there stays, unless `vault_too`: it has every key of the backup's, those made since, and none that was destroyed since.
     The broker's data stay: where the topics hold events that the backup does not, the services refuse to write until those are
     re-appended, or a new epoch is declared (DESIGN 3). Raises UsageError, AlreadyRunning, PostgresFailed.
     """
@@ -116,14 +117,44 @@ def restore(folder: DataFolder, source: Path, report: Callable[[str], None]) -> 
             )
         postgres, vault = servers(folder, folder.supervised().ports)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        for server in (postgres, vault):
-            if (server.folder / "data").exists():
-                (server.folder / "data").rename(server.folder / f"data.before-{stamp}")
         report("the vault")
-        _restore_vault(vault, source / VAULT_FILE)
+        if vault_too or not (vault.folder / "data").exists():
+            _put_aside(vault, stamp)
+            _restore_vault(vault, source / VAULT_FILE)
+        else:
+            _check_vault(vault)
         report("the services' histories")
+        _put_aside(postgres, stamp)
         _restore_services(postgres, source / SERVICES_FILE)
     return manifest
+
+
+def _put_aside(server: Postgres, stamp: str) -> None:
+    if (server.folder / "data").exists():
+        (server.folder / "data").rename(server.folder / f"data.before-{stamp}")
+
+
+def _check_vault(vault: Postgres) -> None:
+    """Raises UsageError where the vault that is there cannot be used."""
+    try:
+        vault.start()
+        try:
+            asyncio.run(_whole(vault.dsn(VAULT)))
+        finally:
+            vault.stop()
+    except (PostgresFailed, OSError, asyncpg.PostgresError) as error:
+        raise UsageError(
+            f"the vault that is there cannot be read: {error}", "`--vault` puts the backup's in its place; keys made since are lost then"
+        ) from error
+
+
+async def _whole(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.fetch("select sum(length(wrapped)) from vault.keys")
+        await connection.fetch("select * from vault.wrapping_keys_v1()")
+    finally:
+        await connection.close()
 
 
 def _restore_vault(vault: Postgres, dump: Path) -> None:

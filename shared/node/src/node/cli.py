@@ -17,11 +17,12 @@ from rich.table import Table
 from node import auditing, backup, erasing, importing, lifecycle, log_keys, status
 from node.access import Access
 from node.demo import demo
-from node.errors import Interrupted, NotReady, UsageError
+from node.errors import Interrupted, UsageError
 from node.folder import DataFolder
+from node.history import history
 from node.log import log
 from node.terminal import AsJson, DataDir, Unused, command, err, opened, out, progress
-from node.topology import BASE_PORT_MAX, SERVICES
+from node.topology import BASE_PORT_MAX
 
 app = typer.Typer(
     name="tongxin",
@@ -37,7 +38,6 @@ projections = typer.Typer(no_args_is_help=True, help="Read models.")
 parked = typer.Typer(no_args_is_help=True, help="Streams whose reactions fail.")
 app.add_typer(projections, name="projections")
 app.add_typer(parked, name="parked")
-history = typer.Typer(no_args_is_help=True, help="Ways out where a service refuses commands, as after a restored backup.")
 app.add_typer(history, name="history")
 app.add_typer(imports, name="import")
 app.add_typer(samples, name="sample")
@@ -189,44 +189,6 @@ def rebuild_projections(service: Annotated[str, typer.Argument(help="Whose.")], 
         out.print(f"{', '.join(one['projections'])}: {one['events']:,} events in {one['seconds']:.1f} s, up to position {one['position']}")
 
 
-@command(history, "restore")
-def restore_history(service: Annotated[str, typer.Argument(help="Whose.")], data_dir: DataDir = None) -> None:
-    """Take back from the topic the records that a restored backup lacks, byte for byte."""
-    folder = opened(data_dir)
-    with err.status("re-appending"):
-        head = Access(folder).recover(service, "restore")
-    out.print(f"{service} goes up to position {head['position']}")
-    if status.of(folder).services[service].waits_for == ["guard"]:
-        raise NotReady(
-            f"{service} still refuses commands: others have seen more than the topic holds",
-            f"restore a newer backup, or give up what is lost with `tongxin history new-epoch {service}`",
-        )
-
-
-@command(history, "new-epoch")
-def declare_epoch(
-    service: Annotated[str, typer.Argument(help="Whose.")],
-    give_up: Annotated[bool, typer.Option("--give-up", help="Yes, give up what others have seen and this history lacks.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Give up records that are lost for good and go on in a new epoch; whoever follows this history rebuilds."""
-    if not give_up:
-        raise UsageError("this gives up what others have seen, for ever", "try `tongxin history restore` first; else add --give-up")
-    access = Access(opened(data_dir))
-    head = access.recover(service, "epoch")
-    out.print(f"{service} is in epoch {head['epoch']} from position {head['position']} on")
-    _follow(access, service)
-
-
-@command(history, "follow")
-def follow_epoch(
-    service: Annotated[str, typer.Argument(help="Who has declared a new epoch.")],
-    data_dir: DataDir = None,
-) -> None:
-    """Let every service that follows another one go on in its new epoch; `new-epoch` does it too, this is for who was away then."""
-    _follow(Access(opened(data_dir)), service)
-
-
 @command(parked, "list")
 def list_parked(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """What is parked in any service, and why."""
@@ -320,30 +282,18 @@ def backup_(
 
 
 @command(app, "restore")
-def restore(source: Annotated[Path, typer.Argument(help="A folder that `tongxin backup` made.")], data_dir: DataDir = None) -> None:
-    """Put a backup in the place of a stopped node's databases; what was there is kept beside."""
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `tongxin backup` made.")],
+    *,
+    vault: Annotated[bool, typer.Option("--vault", help="The vault too, though there is one: keys made since are lost.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put a backup in the place of a stopped node's databases; what was there is kept beside. A vault that is there stays."""
     folder = opened(data_dir)
     with err.status("restore") as spinner:
-        manifest = backup.restore(folder, source, lambda part: spinner.update(f"restore: {part}"))
+        manifest = backup.restore(folder, source, lambda part: spinner.update(f"restore: {part}"), vault_too=vault)
     out.print(f"restored what was backed up at {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC; start it with `tongxin up`")
     out.print("a service whose topic or followers have seen later events refuses commands until those are back, or a new epoch is declared")
-
-
-def _follow(access: Access, source: str) -> None:
-    away = []
-    for spec in SERVICES:
-        if source not in spec.follows:
-            continue
-        try:
-            done = access.go_on(spec.name, source)
-        except NotReady:
-            away.append(spec.name)
-            continue
-        for one in done:
-            given_up = f"; it had applied up to {one['was']}, and what it did then stands" if one["was"] > one["last"] else ""
-            out.print(f"{one['consumer']} goes on after position {one['last']} in epoch {one['epoch']}{given_up}", markup=False)
-    if away:
-        raise NotReady(f"{', '.join(away)} did not answer", f"`tongxin history follow {source}` once they run")
 
 
 def _import_organisations(access: Access, content: bytes) -> None:

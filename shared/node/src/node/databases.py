@@ -13,6 +13,8 @@ from foundation.vault.keeper import Keeper
 from foundation.vault.masterkey import MasterKey
 
 from node import retentions
+from node.folder import DataFolder
+from node.parts import servers
 from node.topology import SERVICES, VAULT, ServiceSpec
 
 
@@ -99,3 +101,9 @@ async def _database(admin: asyncpg.Connection, name: str, *, owner: str) -> None
 
 def _at(dsn: str, database: str) -> str:
     return f"{dsn.rsplit('/', 1)[0]}/{database}"
+
+
+def keeper(folder: DataFolder) -> Keeper:
+    """The vault's keeper, of a node whose servers are ours. Raises UsageError where they are containers."""
+    _, vault = servers(folder, folder.supervised().ports)
+    return Keeper(vault.dsn(VAULT), MasterKey.from_file(Secrets(folder.secrets).master_key))

@@ -13,17 +13,15 @@ from foundation.ids import command_id
 from foundation.log import proving
 from foundation.log.reader import LogUnreadable
 from foundation.texts import LANGUAGES
-from foundation.vault.keeper import Keeper, PurgeIncomplete
-from foundation.vault.masterkey import MasterKey
+from foundation.vault.keeper import PurgeIncomplete
 from membership.erasures.sentences import sentence
 
 from node.access import Access
-from node.databases import Secrets
+from node.databases import keeper
 from node.errors import NodeError, NotReady, NotRunning, UsageError
 from node.folder import DataFolder
 from node.log import opened_log
-from node.parts import servers
-from node.topology import SERVICES, VAULT
+from node.topology import SERVICES
 
 CARRIED_OUT_SECONDS_MAX = 90
 """How long the services' answers are waited for; what is late is carried out all the same."""
@@ -118,7 +116,7 @@ def purge(folder: DataFolder) -> dict[str, Any]:
     if folder.config().addresses:
         return {"purged_at": None, "tables_rewritten": 0}
     try:
-        done = asyncio.run(_keeper(folder).purge())
+        done = asyncio.run(keeper(folder).purge())
     except (OSError, asyncpg.PostgresError, PurgeIncomplete) as error:
         raise NodeError(f"the vault was not purged: {error}", "the keys are destroyed; `tongxin erase` again tries once more") from error
     return {"purged_at": datetime.now(UTC).isoformat(), "tables_rewritten": done.tables_rewritten}
@@ -130,16 +128,11 @@ def hold(folder: DataFolder, person: str, reference: str, *, release: bool) -> N
     Raises UsageError, NotRunning.
     """
     checked(person)
-    keeper = _keeper(folder)
+    vault = keeper(folder)
     try:
-        asyncio.run(keeper.release(person, reference) if release else keeper.hold(person, reference))
+        asyncio.run(vault.release(person, reference) if release else vault.hold(person, reference))
     except (OSError, asyncpg.PostgresError) as error:
         raise NotRunning("the vault cannot be reached", "start the node with `tongxin up`") from error
-
-
-def _keeper(folder: DataFolder) -> Keeper:
-    _, vault = servers(folder, folder.supervised().ports)
-    return Keeper(vault.dsn(VAULT), MasterKey.from_file(Secrets(folder.secrets).master_key))
 
 
 def _carried_out(access: Access, person: str) -> dict[str, dict[str, Any]]:

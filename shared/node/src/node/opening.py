@@ -16,6 +16,11 @@ from node.access import NODE
 from node.errors import Refused, UsageError
 
 
+def is_sealed(value: object) -> bool:
+    """Whether a value of a record's data is a sealed one."""
+    return isinstance(value, dict) and {"kid", "nonce", "ciphertext", "commitment"} <= value.keys()
+
+
 def sealed_field(record: bytes, field: str) -> tuple[Envelope, dict[str, str]]:
     """The envelope and a sealed field of a record. Raises UsageError."""
     try:
@@ -24,8 +29,8 @@ def sealed_field(record: bytes, field: str) -> tuple[Envelope, dict[str, str]]:
     except (RecordMalformed, ValueError) as error:
         raise UsageError("this is no record", "take it with `tongxin log prove … --record FILE`") from error
     value = data.get(field)
-    if not isinstance(value, dict) or not {"kid", "nonce", "ciphertext", "commitment"} <= value.keys():
-        sealed = [name for name, other in data.items() if isinstance(other, dict) and "commitment" in other]
+    if not is_sealed(value):
+        sealed = [name for name, other in data.items() if is_sealed(other)]
         raise UsageError(f"{said.type} has no sealed field {field}", f"sealed are: {', '.join(sealed) or 'none'}")
     return said, value
 

@@ -84,6 +84,7 @@ def test_a_damaged_configuration_is_named(folder: DataFolder) -> None:
         ("parked", "list"),
         ("parked", "replay"),
         ("history", "restore", "membership"),
+        ("history", "lost-keys", "membership"),
         ("log", "verify", "membership"),
         ("log", "export", "membership", "nowhere"),
         ("explain", f"member-{PERSON}"),

@@ -1,4 +1,4 @@
-"""What the vault's owner does: prepare it, admit services, set rules, purge after erasures, rotate the master key.
+"""What the vault's owner does: prepare it, admit services, set rules, give up what is lost, purge after erasures, rotate the master key.
 
 Everything here needs the vault instance's superuser; services never have it (docs/decisions/0003-vault.md).
 """
@@ -17,7 +17,7 @@ import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from foundation.migrations import migrate
-from foundation.sealing import KEY_BYTES, b64
+from foundation.sealing import KEY_BYTES, b64, unb64
 from foundation.vault.masterkey import MasterKey, MasterKeyUnusable, unwrap, wrap
 from foundation.vault.port import EVERY_PURPOSE
 from foundation.vault.wrapping import BUCKETS, INDEX_CONTEXT, key_context, wrapping_context
@@ -43,6 +43,12 @@ SETTLED_SECONDS = 60.0
 """How old an erasure is when a purge takes it up: by then nobody writes any more what was opened before."""
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+
+_MISSING = """
+    select distinct w.kid from unnest($1::bytea[]) w(kid)
+    where not exists (select from vault.keys k where k.kid = w.kid)
+      and not exists (select from vault.tombstones t where t.kid = w.kid)
+"""
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -171,6 +177,31 @@ class Keeper:
             await connection.execute("insert into vault.spoiled (bucket) select bucket from vault.wrapping_keys on conflict do nothing")
             await connection.execute("select vault.new_epoch()")
         self._master = new
+
+    # ------------------------------------------------------------------------------------------------ losses
+
+    async def missing(self, kids: Sequence[str]) -> list[str]:
+        """Which of these the vault has neither as keys nor as tombstones: an older copy of it was put in its place."""
+        async with self._connected() as connection:
+            rows = await connection.fetch(_MISSING, [unb64(kid) for kid in kids])
+            return [b64(row["kid"]) for row in rows]
+
+    async def give_up(self, kids: Sequence[str], basis: str) -> int:
+        """Those of these that are missing are lost for good: what was sealed under them is read as erased from now on.
+
+        Returns how many. Their tombstones name nobody, for whose they were is no more known here. A vault that has them may still be put
+        in this one's place.
+        """
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute("select vault.sole_lock()")
+            given_up = await connection.fetch(
+                f"insert into vault.tombstones (kid, subject, destroyed_at, basis) select kid, '', clock_timestamp(), $2"  # noqa: S608
+                f" from ({_MISSING}) m returning kid",
+                *([unb64(kid) for kid in kids], basis),
+            )
+            if given_up:
+                await connection.execute("select vault.new_epoch()")
+        return len(given_up)
 
     # ------------------------------------------------------------------------------------------------ purge
 
