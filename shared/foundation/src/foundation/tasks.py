@@ -10,11 +10,12 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
     Cancelled again each second: before Python 3.12 `asyncio.wait_for` can swallow a cancellation that meets its result.
     """
-    left = {task for task in tasks if not task.done()}
+    ending = set(tasks)
+    left = {task for task in ending if not task.done()}
     while left:
         for task in left:
             task.cancel()
-        done, left = await asyncio.wait(left, timeout=1)
-        for task in done:
-            if not task.cancelled():
-                task.exception()
+        _, left = await asyncio.wait(left, timeout=1)
+    for task in ending:
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio complains that nobody has; also of those that had ended before
