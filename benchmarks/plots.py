@@ -21,10 +21,13 @@ def ratios(figures: Sequence[Figure], file: Path) -> None:
     axes.barh([f.name for f in rows], margins, color=[GOOD if m >= 1 else BAD for m in margins], height=0.62)
     axes.axvline(1, color=INK, linewidth=1)
     axes.set_xscale("log")
+    axes.set_xticks([0.25, 0.5, 1, 2, 5, 10], labels=["0.25", "0.5", "1", "2", "5", "10"])
+    axes.minorticks_off()
     axes.set_xlabel("margin over what must be (1 = exactly met, log scale)")
     for place, margin in enumerate(margins):
-        axes.annotate(f" {margin:.2f}", (margin, place), va="center", color=INK, fontsize=8)
-    axes.margins(x=0.12)
+        beside = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # over the line at 1, not under it
+        axes.annotate(f"{margin:.2f}", (margin, place), (4, 0), textcoords="offset points", va="center", color=INK, fontsize=8, bbox=beside)
+    axes.margins(x=0.12, y=0.01)
     axes.spines[["top", "right"]].set_visible(False)
     plot.savefig(file, dpi=110)
     plt.close(plot)
@@ -39,6 +42,9 @@ def lines(
         axes.plot(xs, ys, marker="o", linewidth=1.6, label=name)
     if log_x:
         axes.set_xscale("log")
+        measured = sorted({x for xs, _ in series.values() for x in xs})
+        axes.set_xticks(measured, labels=[f"{x:,.0f}" for x in measured])
+        axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.set_title(title, loc="left", color=INK)
     axes.set_xlabel(x_label)
