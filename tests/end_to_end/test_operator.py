@@ -228,6 +228,9 @@ def test_a_restored_backup_finds_its_keys_and_those_that_are_lost_can_be_given_u
     assert (back.returncode, back.stdout.strip()) == (4, f"membership goes up to position {position}")
     assert "membership: 3 records are sealed under 3 keys that the vault does not have" in back.stderr
     until(lambda: not ready(folder), folder, "what needs the keys waits")
+    again = tongxin(folder, "up", "--detach")
+    assert again.returncode == 4
+    assert "-vault halted: views that do not go on by themselves" in again.stderr, again.stderr
     found = tongxin(folder, "history", "lost-keys", "membership")
     assert (found.returncode, found.stdout.count("3 keys")) == (4, 1)
     assert "given up" in done(folder, "history", "lost-keys", "membership", "--give-up")

@@ -85,6 +85,11 @@ def wait_ready(folder: DataFolder, supervisor: subprocess.Popen[bytes] | None, r
                 f"the node runs, but {', '.join(held)} refuses commands: others have seen more of its history than it holds",
                 "`tongxin history restore SERVICE` takes the missing records back from the topic",
             )
+        if halted := [view for service in now.services.values() for view in service.halted]:
+            raise NotReady(
+                f"the node runs, but {', '.join(halted)} halted: views that do not go on by themselves",
+                "the service's log says why; `tongxin history lost-keys SERVICE` looks for keys that an older vault does not have",
+            )
         state = folder.state()
         failed = next(((name, part) for name, part in state.parts.items() if part.state == "failed"), None) if state else None
         if failed is not None:

@@ -20,6 +20,8 @@ class ServiceStatus(BaseModel):
     projection_lag: int | None = None
     waits_for: list[str] = []
     """Its components that are not ready."""
+    halted: list[str] = []
+    """Its views that do not go on by themselves."""
 
 
 FIGURES = ("position", "relay_lag", "projection_lag")
@@ -52,6 +54,8 @@ def _ask(service: ServiceSpec, url: str) -> ServiceStatus:
     try:
         said = httpx.get(f"{url}/readyz", timeout=3).json()
         waits_for = [name for name, component in said["components"].items() if not component["ready"]]
-        return ServiceStatus(url=url, **{name: said.get(name) for name in FIGURES}, ready=said["ready"], waits_for=waits_for)
+        views = said["components"].get("projections", {}).get("detail", {})
+        halted = [name for name, standing in views.items() if str(standing).startswith("halted")]
+        return ServiceStatus(url=url, **{name: said.get(name) for name in FIGURES}, ready=said["ready"], waits_for=waits_for, halted=halted)
     except (httpx.HTTPError, ValueError, KeyError):
         return ServiceStatus(url=url, ready=False)
